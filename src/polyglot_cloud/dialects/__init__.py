@@ -1,0 +1,74 @@
+"""The dialects: how a thing is said. Pure functions and small machines; no I/O, no host names. Dialects never import each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from polyglot_cloud.errors import Fault, GatewayError
+from polyglot_cloud.neutral import Event, Loss, Peek, ReplyContext, Request, Response, Usage
+from polyglot_cloud.rows import Destination
+from polyglot_cloud.sse import Record
+
+Body = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Written:
+    """A request on the wire: the body before encoding, the headers the dialect itself needs, and what was lost on the way."""
+
+    body: Body
+    headers: dict[str, str] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """Reads a stream. Never raises on unknown input; the memory it holds is bounded by one event.
+
+    `close` ends the stream: a Failed event where the dialect's own end mark was not seen.
+    """
+
+    def feed(self, record: Record) -> list[Event]: ...
+    def close(self) -> list[Event]: ...
+
+
+class Writer(Protocol):
+    """Writes a stream. After a Failed event it writes the dialect's in-band error and nothing more. `losses` are the answer's."""
+
+    losses: list[Loss]
+
+    def feed(self, event: Event) -> bytes: ...
+    def close(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One wire format, as a record of functions. None stands where this half does not exist yet: such a call is refused aloud.
+
+    peek            (body, path) -> what the pass-through path needs; raises BadRequest for wrong types among the fields it reads
+    path            (model, stream) -> path under the base URL, query included
+    read_request    wire body -> Request; raises BadRequest or Unsupported, with `param`
+    write_request   Request -> Written for a destination; raises Unsupported where a loss would change the meaning
+    read_response   wire body -> Response; raises BrokenReply where it is none; a reply that failed inside a 200 raises a ProviderError
+    write_response  Response -> wire body
+    read_usage      wire body -> Usage, None where it has none
+    read_error      (status, body bytes, headers) -> Fault; takes anything, HTML too
+    write_error     error -> (status, wire body)
+    write_break     error -> the bytes that tell a client inside a running stream that it broke
+    reader, writer  new machines for one stream
+    media_type      content type of a stream
+    """
+
+    name: str
+    peek: Callable[[Body, str], Peek]
+    path: Callable[[str, bool], str]
+    read_request: Callable[[Body], Request] | None
+    write_request: Callable[[Request, Destination], Written] | None
+    read_response: Callable[[Body], Response] | None
+    write_response: Callable[[Response, ReplyContext], Body] | None
+    read_usage: Callable[[Body], Usage | None]
+    read_error: Callable[[int, bytes, dict[str, str]], Fault]
+    write_error: Callable[[GatewayError], Body]
+    write_break: Callable[[GatewayError], bytes]
+    reader: Callable[[], Reader]
+    writer: Callable[[ReplyContext], Writer] | None
+    media_type: str = "text/event-stream"

@@ -1,0 +1,171 @@
+"""JSON on the wire: one codec, and edits of the top level that leave every other byte as it was.
+
+The codec is msgspec (it keeps integers of any size exact); what it refuses although JSON allows it (an escaped lone surrogate) goes to the
+standard library. NaN, infinities and invalid UTF-8 are refused by both.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import msgspec
+
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+
+
+class InvalidJson(ValueError):
+    """The bytes are not JSON, or not JSON that two readers would understand alike."""
+
+
+def decode(data: bytes | str) -> Any:
+    """Any JSON value. Raises InvalidJson."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _decode_slowly(data)
+
+
+def _decode_slowly(data: bytes | str) -> Any:
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        raise InvalidJson(f"not valid UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise InvalidJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise InvalidJson("nested too deeply") from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidJson(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if value in {float("inf"), float("-inf")}:
+        raise InvalidJson(f"the number {digits[:20]} is too large")
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8. A lone surrogate, which UTF-8 cannot hold, is escaped."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """A JSON object. Raises InvalidJson."""
+    value = decode(data)
+    if not isinstance(value, dict):
+        raise InvalidJson("the body must be a JSON object")
+    return value
+
+
+# --- the top level of an object, in bytes ---
+
+_STRUCTURE = re.compile(rb'["{}\[\],]')
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a member of the top-level object stands: [start, end) from its name's quote to the end of its value."""
+
+    name: str
+    start: int
+    value_start: int
+    end: int
+
+
+def members(body: bytes) -> list[Member] | None:
+    """The members of the top-level object in their order, None where the scan is not certain. `body` is known to be a valid object.
+
+    Strings are skipped with `bytes.find`, so long ones cost next to nothing.
+    """
+    found: list[Member] = []
+    depth, position, start = 0, 0, -1
+    while match := _STRUCTURE.search(body, position):
+        at = match.start()
+        sign = body[at]
+        position = at + 1
+        if sign == 0x22:  # "
+            position = _string_end(body, at)
+            if position < 0:
+                return None
+            if depth == 1 and start < 0:
+                start = at
+        elif sign in b"{[":
+            depth += 1
+        elif sign in b"}]":
+            depth -= 1
+            if depth == 0:
+                if start >= 0:
+                    found.append(_member(body, start, at))
+                return found
+        elif depth == 1:
+            found.append(_member(body, start, at))
+            start = -1
+    return None
+
+
+def _string_end(body: bytes, quote: int) -> int:
+    """Just after the closing quote of the string that opens at `quote`, -1 where it has none."""
+    end = body.find(b'"', quote + 1)
+    while end > 0:
+        slashes = end
+        while body[slashes - 1] == 0x5C:  # backslash
+            slashes -= 1
+        if (end - slashes) % 2 == 0:
+            return end + 1
+        end = body.find(b'"', end + 1)
+    return -1
+
+
+def _member(body: bytes, start: int, stop: int) -> Member:
+    name_end = _string_end(body, start)
+    colon = body.index(b":", name_end)
+    value = body[colon + 1 : stop]
+    value_start = colon + 1 + len(value) - len(value.lstrip())
+    return Member(decode(body[start:name_end]), start, value_start, colon + 1 + len(value.rstrip()))
+
+
+def edit(body: bytes, name: str, value: Any) -> bytes:
+    """The object with member `name` set to `value` and every other byte as it was; appended where there was none.
+
+    Where the scan is not certain (the name stands twice) the whole body is written anew.
+    """
+    found = members(body)
+    matching = None if found is None else [member for member in found if member.name == name]
+    if found is None or matching is None or len(matching) > 1:
+        return encode({**decode_object(body), name: value})
+    replacement = encode(value)
+    if matching:
+        return body[: matching[0].value_start] + replacement + body[matching[0].end :]
+    prefix = b"," if found else b""
+    at = found[-1].end if found else body.index(b"{") + 1
+    return body[:at] + prefix + encode(name) + b":" + replacement + body[at:]
+
+
+def repeated(body: bytes, names: Iterable[str]) -> str | None:
+    """A name among `names` that stands twice at the top level, so that we and the provider could read different values.
+
+    Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one.
+    """
+    names = tuple(names)
+    if b"\\u" not in body and not any(body.count(b'"' + name.encode() + b'"') > 1 for name in names):
+        return None
+    found = members(body)
+    if found is None:
+        return None
+    seen: set[str] = set()
+    for member in found:
+        if member.name in seen and member.name in names:
+            return member.name
+        seen.add(member.name)
+    return None
