@@ -5,6 +5,7 @@ refused aloud. Slotted dataclasses, no validation: a dialect's reader is what gu
 never mutate what they are given.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -219,9 +220,10 @@ class Reasoning:
 HINTS = frozenset({
     "seed", "user", "safety_identifier", "metadata", "service_tier", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "verbosity", "store", "logit_bias", "prediction", "modalities", "audio", "web_search_options",
-    "moderation",
+    "moderation", "repeat_penalty",
 })  # fmt: skip
-"""Names a Request's `hints` may have: Chat's own field names. A target that lacks one drops it and reports the loss."""
+"""Names a Request's `hints` may have: Chat's own field names, and Ollama's `repeat_penalty`.
+A target that lacks one drops it and reports the loss."""
 
 
 @dataclass(slots=True)
@@ -418,7 +420,8 @@ class ReplyContext:
     """What a writer must know of the call that it answers.
 
     `provider` and `model` are who was asked (for reasoning state, and where the upstream names no model); `created` is in Unix seconds;
-    `id` is used where the upstream gives none. `include_usage`: the client asked for the usage chunk.
+    `id` is used where the upstream gives none. `include_usage`: the client asked for the usage chunk. `elapsed` gives the nanoseconds
+    since the call came in.
     """
 
     provider: str
@@ -426,6 +429,7 @@ class ReplyContext:
     created: int
     id: str
     include_usage: bool = False
+    elapsed: Callable[[], int] = lambda: 0
 
 
 def collect(events: list[Event]) -> Response:

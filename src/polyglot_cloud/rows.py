@@ -57,11 +57,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Nano-dollars per token, by kind of token: "input", "output", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h",
-    "input_audio", "reasoning_output", and the same under "batch_", "flex_" and "priority_".
+    """Pico-dollars (1e-12 USD) per token, which every published price is a whole number of, by kind of token: "input", "output",
+    "cache_read", "cache_write", "cache_write_1h", "cache_write_12h", "input_audio", "reasoning_output", and the same under "batch_", "flex_" and "priority_".
     """
 
-    nano_per_token: dict[str, int]
+    pico_per_token: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

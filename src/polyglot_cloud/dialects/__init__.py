@@ -41,6 +41,18 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """How a dialect is made to tell the usage of a stream whose client did not ask for it.
+
+    edit   wire body -> (member, value) to set before the body goes up
+    cuts   whether a record is there only because of that edit, and is cut out again
+    """
+
+    edit: Callable[[Body], tuple[str, Any]]
+    cuts: Callable[[Record], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """One wire format, as a record of functions. None stands where this half does not exist yet: such a call is refused aloud.
 
@@ -55,6 +67,8 @@ class Dialect:
     write_error     error -> (status, wire body)
     write_break     error -> the bytes that tell a client inside a running stream that it broke
     reader, writer  new machines for one stream
+    reads           top-level members of the body that `peek` looks at: they must not stand twice
+    meter           see Meter; None where usage always comes
     media_type      content type of a stream
     """
 
@@ -71,4 +85,6 @@ class Dialect:
     write_break: Callable[[GatewayError], bytes]
     reader: Callable[[], Reader]
     writer: Callable[[ReplyContext], Writer] | None
+    reads: tuple[str, ...] = ("model", "stream")
+    meter: Meter | None = None
     media_type: str = "text/event-stream"

@@ -1,0 +1,215 @@
+"""The composition root: settings, catalog and credentials become one ASGI app. The only file that builds things."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib import import_module
+
+import httpx
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from polyglot_cloud import __version__
+from polyglot_cloud.asgi import App, Headers, Scope
+from polyglot_cloud.bodies import Pace
+from polyglot_cloud.catalog import Catalog, Choices
+from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.door import Door
+from polyglot_cloud.draining import Drain
+from polyglot_cloud.errors import GatewayError, Internal, UnknownPath, WrongMethod
+from polyglot_cloud.hosts import in_url
+from polyglot_cloud.pipeline import Pipeline, Rules
+from polyglot_cloud.providers import ADAPTERS, Account, Provider
+from polyglot_cloud.routes.answer import raw_headers, rendered
+from polyglot_cloud.routes.calls import CallEndpoint, Edge, LastCalls
+from polyglot_cloud.routes.docs import Docs
+from polyglot_cloud.routes.models import Models
+from polyglot_cloud.routes.service import Face, Service
+from polyglot_cloud.settings import Access, Settings
+from polyglot_cloud.transport import Timeouts, open_transport
+
+DIALECTS: Mapping[str, Dialect] = {
+    name: import_module(f"polyglot_cloud.dialects.{name}").DIALECT
+    for name in ("openai_chat", "openai_responses", "anthropic", "gemini", "ollama")
+}
+
+CALLS = (
+    ("chat/completions", "openai_chat", "chat/completions"),
+    ("responses", "openai_responses", "responses"),
+    ("messages", "anthropic", "messages"),
+    ("messages/count_tokens", "anthropic", "messages/count_tokens"),
+    ("models/{call:path}", "gemini", "models/{call}"),
+    ("generate", "ollama", "generate"),
+)
+"""(route under a face, client dialect, path in that dialect)."""
+
+
+def utc_today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the outside world is to an app: replaced in tests, never patched."""
+
+    transport: httpx.AsyncBaseTransport = field(default_factory=open_transport)
+    drain: Drain = field(default_factory=Drain)
+    today: Callable[[], date] = utc_today
+    wall_clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The app and what its server needs to know of it. `faces` is each provider as it stands today."""
+
+    app: App
+    parts: Parts
+    pipeline: Pipeline
+    faces: Callable[[], Mapping[str, Face]]
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        async with self.parts.transport:
+            yield
+
+
+def create_app(
+    settings: Settings, catalog: Catalog, accesses: Mapping[str, Access], parts: Parts | None = None
+) -> Application:
+    """`catalog` already has the settings' choices over it (`choices`)."""
+    parts = parts or Parts()
+    rules = rules_of(settings, accesses)
+    providers = {name: provider_of(catalog, access) for name, access in accesses.items()}
+    pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today)
+    last_calls = LastCalls()
+    edge = Edge(
+        pipeline,
+        parts.drain,
+        settings.max_body_bytes,
+        last_calls,
+        Pace(grace=settings.body_timeout),
+        parts.wall_clock,
+    )
+
+    def faces() -> dict[str, Face]:
+        return {name: face_of(catalog, access, parts.today()) for name, access in accesses.items()}
+
+    service = Service(faces, last_calls, parts.drain, __version__, parts.today)
+    models = Models(catalog, rules, parts.today)
+    routes = [*calls(edge), *questions(service, models, Docs(faces, __version__))]
+    handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
+    router = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]  # handlers take their own exception
+    router.router.redirect_slashes = False
+    door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
+    return Application(door, parts, pipeline, faces)
+
+
+def choices(accesses: Mapping[str, Access], aliases: Mapping[str, str]) -> Choices:
+    """What the settings choose over the catalog's defaults and tiers."""
+    return Choices(
+        tiers={name: dict(access.tiers) for name, access in accesses.items()},  # type: ignore[arg-type]  # tiers are words
+        defaults={name: access.default for name, access in accesses.items() if access.default},
+        aliases=aliases,
+    )
+
+
+def rules_of(settings: Settings, accesses: Mapping[str, Access]) -> Rules:
+    return Rules(
+        retired=settings.retired,
+        timeouts=Timeouts(connect=settings.connect_timeout, read=settings.read_timeout),
+        commit_after=settings.commit_after,
+        urls={
+            name: f"http://{in_url(settings.host)}:{access.port}/v1" for name, access in accesses.items() if access.port
+        },
+        user_agent=f"polyglot-cloud/{__version__}",
+    )
+
+
+def provider_of(catalog: Catalog, access: Access) -> Provider:
+    row = catalog.providers[access.name]
+    key = access.key
+    account = Account(access.base_url, key.reveal if key else None, access.missing_key_message, access.headers)
+    return ADAPTERS[row.adapter](access.name, account, {name: DIALECTS[name] for name in row.dialects})
+
+
+def face_of(catalog: Catalog, access: Access, today: date) -> Face:
+    """A provider as it stands today: its default may be retired by tomorrow."""
+    row = catalog.providers[access.name]
+    problems = [] if access.key else [access.missing_key_message]
+    try:
+        resolution = catalog.resolve(None, provider=access.name, today=today)
+    except GatewayError as error:
+        return Face(row, access.port, access.key is not None, None, None, (*problems, error.message))
+    if resolution.substituted_from:
+        problems.append(f"{resolution.substituted_from} is retired; {resolution.wire_model} answers in its place.")
+    return Face(row, access.port, access.key is not None, resolution.wire_model, resolution.row, tuple(problems))
+
+
+# --- routes ---
+
+
+def calls(edge: Edge) -> Iterable[Route]:
+    for route, dialect, path in CALLS:
+        yield Route(f"/v1/{{provider}}/{route}", CallEndpoint(edge, DIALECTS[dialect], path), methods=["POST"])
+
+
+def questions(service: Service, models: Models, docs: Docs) -> Iterable[Route]:
+    table = {
+        "/ready": service.ready,
+        "/v1/{provider}/": service.root,
+        "/v1/{provider}": service.root,
+        "/v1/{provider}/health": service.health,
+        "/v1/{provider}/info": service.info,
+        "/v1/{provider}/models": models.list,
+        "/v1/{provider}/models/{model:path}": models.one,
+        "/v1/{provider}/docs": docs.page,
+        "/v1/{provider}/openapi.json": docs.openapi,
+    }
+    for path, endpoint in table.items():
+        yield Route(path, endpoint, methods=["GET"])
+
+
+# --- errors outside the calls ---
+
+
+def dialect_of(scope: Scope) -> Dialect:
+    """The shape in which a request without a face of its own is refused, by what the client says of itself."""
+    names = {name for name, _ in scope["headers"]}
+    if b"anthropic-version" in names or scope["path"].endswith(("/messages", "/count_tokens")):
+        return DIALECTS["anthropic"]
+    if b"x-goog-api-key" in names or ":" in scope["path"].rpartition("/")[2]:
+        return DIALECTS["gemini"]
+    return DIALECTS["ollama" if scope["path"].endswith("/generate") else "openai_chat"]
+
+
+def refuse(scope: Scope, error: GatewayError) -> tuple[int, Headers, bytes]:
+    status, headers, body = rendered(error, dialect_of(scope))
+    return status, raw_headers(headers), body
+
+
+def answer_error(request: Request, error: GatewayError) -> Response:
+    status, headers, body = rendered(error, dialect_of(request.scope))
+    return Response(body, status, headers)
+
+
+def answer_http(request: Request, error: HTTPException) -> Response:
+    """The router's own 404 and 405."""
+    method, path = request.method, request.url.path
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        return answer_error(
+            request, WrongMethod(f"{method} is not for {path}; {allowed} is.", headers={"allow": allowed})
+        )
+    return answer_error(request, UnknownPath(f"Unknown request URL: {method} {path}. GET /docs lists what is here."))
+
+
+def answer_defect(request: Request, error: Exception) -> Response:
+    """A defect of ours. The traceback goes to the log, by Starlette, and not to the client."""
+    return answer_error(
+        request, Internal(f"The gateway failed over this request ({type(error).__name__}). Its log has the details.")
+    )

@@ -1,0 +1,90 @@
+"""One request of a client, and what it is answered with. Plain records that the edge, the pipeline and the translation share."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.neutral import Need, Peek, Usage
+from polyglot_cloud.rows import Destination
+
+
+@dataclass(slots=True)
+class Call:
+    """A request in the client's dialect.
+
+    body      the very bytes; `value` is what they decode to (never mutated)
+    provider  the face it came to, None for the face of all models
+    path      the dialect's path as the client wrote it ("chat/completions", "models/x:countTokens"), without version or query
+    template  the same with "{model}" where the path carries the model, else equal to it
+    version   the API version in the client's path, None where it named none
+    headers   the client's, names in lower case
+    created   Unix seconds
+    elapsed   nanoseconds since it came in
+    """
+
+    id: str
+    dialect: Dialect
+    body: bytes
+    value: dict[str, Any]
+    peek: Peek
+    provider: str | None
+    path: str
+    template: str
+    headers: list[tuple[str, str]]
+    created: int
+    elapsed: Callable[[], int]
+    version: str | None = None
+    query: str = ""
+
+    @property
+    def model_in_path(self) -> bool:
+        return self.template != self.path or "{model}" in self.template
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who may answer a call: a provider, a model there, and the dialect it is asked in.
+
+    `edited`: the client named the model differently. `passable`: it could be asked in the client's own dialect, unread.
+    """
+
+    provider: str
+    dialect: Dialect
+    destination: Destination
+    edited: bool = False
+    passable: bool = False
+    substituted_from: str | None = None
+    emulate: frozenset[Need] = frozenset()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an attempt, filled in while it runs. `state` is complete only once the dialect's own end was seen."""
+
+    state: str = "open"  # open | complete | truncated | failed | cancelled
+    usage: Usage | None = None
+    model: str | None = None
+    error: str | None = None
+
+
+class Body(Protocol):
+    """The pieces of a streamed reply. Must be closed whatever happens; `hold` gives it what is freed then."""
+
+    def __aiter__(self) -> "Body": ...
+    async def __anext__(self) -> bytes: ...
+    async def aclose(self) -> None: ...
+    def broke(self, error: GatewayError) -> bytes: ...
+    def hold(self, held: AsyncExitStack) -> None: ...
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back. `body` is whole, or the pieces of a stream."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | Body
+    outcome: Outcome = field(default_factory=Outcome)

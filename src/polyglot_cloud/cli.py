@@ -1,0 +1,259 @@
+"""polyglot-cloud serve | check | models. Reads the command line, calls, prints; no logic of its own."""
+
+import argparse
+import asyncio
+import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from polyglot_cloud import __version__, app, catalog, checkup, server
+from polyglot_cloud.app import Application, choices, create_app, utc_today
+from polyglot_cloud.catalog import BrokenCatalog, Catalog
+from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.probe import probe
+from polyglot_cloud.routes.service import Face
+from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
+from polyglot_cloud.sockets import BindError, Bound, Port
+
+_PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 well, 1 something is wrong, 2 the command line itself is."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    flags = port_flags(parser, rest)
+    flags |= {name: getattr(options, name, None) for name in ("host", "log_level", "catalog", "retired", "env_file")}
+    try:
+        status: int = options.run(options, flags)
+    except (SettingsError, BrokenCatalog, BindError, server.Crashed) as error:
+        print(f"polyglot-cloud: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="polyglot-cloud",
+        description="One door to four clouds: OpenAI, Anthropic, Google Gemini and xAI Grok behind OpenAI-compatible endpoints.",
+        epilog="Settings stand in the environment or in .env: docs/settings.md lists them. Flags win.",
+    )
+    parser.add_argument("--version", action="version", version=f"polyglot-cloud {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="serve | check | models")
+
+    serve = commands.add_parser(
+        "serve", help="start the gateway", epilog="--port-PROVIDER N moves one listener: --port-openai 9100"
+    )
+    serve.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="answer from built-in stand-ins of the four clouds: no key, no network, no cost",
+    )
+    serve.add_argument("--host", help="address to bind (default 127.0.0.1)")
+    serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    serve.add_argument(
+        "--retired", choices=["refuse", "successor", "pass"], help="what a retired model asked for by name gets"
+    )
+    _common(serve)
+    serve.set_defaults(run=run_serve)
+
+    check = commands.add_parser("check", help="show keys, addresses, models and settings, and what is wrong")
+    check.add_argument(
+        "--online", action="store_true", help="ask each provider's models endpoint as well (costs nothing)"
+    )
+    check.add_argument("--json", action="store_true")
+    _common(check)
+    check.set_defaults(run=run_check)
+
+    models = commands.add_parser("models", help="print the catalog")
+    models.add_argument("provider", nargs="?", help="of this provider only")
+    models.add_argument("--json", action="store_true")
+    _common(models)
+    models.set_defaults(run=run_models)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--catalog", metavar="FILE", help="a catalog of your own, laid over the built-in one")
+    parser.add_argument("--env-file", metavar="FILE", help="instead of .env")
+
+
+def port_flags(parser: argparse.ArgumentParser, rest: Sequence[str]) -> dict[str, Any]:
+    """`--port-NAME N`: one flag per provider, and a user's catalog may bring more of them than the parser knows."""
+    flags: dict[str, Any] = {}
+    words = iter(rest)
+    for word in words:
+        match = _PORT_FLAG.fullmatch(word)
+        value = (match[2] if match[2] is not None else next(words, None)) if match else None
+        if match is None or value is None:
+            parser.error(f"unrecognized argument: {word}")
+        flags[f"port_{match[1].lower().replace('-', '_')}"] = value
+    return flags
+
+
+def configured(flags: Mapping[str, Any]) -> tuple[Settings, Catalog, dict[str, Access]]:
+    """Raises SettingsError and BrokenCatalog."""
+    settings = load(os.environ, flags=flags)
+    rows = catalog.load(overlay=settings.catalog)
+    accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
+    return settings, rows.choosing(choices(accesses, settings.aliases)), accesses
+
+
+# --- serve ---
+
+
+def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings, rows, accesses = configured(flags)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
+    )
+    with ExitStack() as stack:
+        companions: list[server.Companion] = []
+        if options.sandbox:
+            accesses, companions = sandboxed(accesses, stack)
+        application = create_app(settings, rows, accesses)
+        notes = [str(problem) for problem in settings.problems(list(rows.providers.values()))]
+        notes += [str(problem) for access in accesses.values() for problem in access.problems if access.key]
+
+        def on_ready(bound: list[Bound]) -> None:
+            print(start_up(application, accesses, bound, notes, sandbox=options.sandbox), flush=True)
+
+        server.run(
+            server.serve(
+                application.app,
+                [Port(name, access.port) for name, access in accesses.items() if access.port is not None],
+                host=settings.host,
+                providers=list(accesses),
+                lifespan=application.lifespan(),
+                drain=application.parts.drain,
+                companions=companions,
+                limits=replace(server.DEFAULT_LIMITS, drain_timeout=settings.drain_timeout),
+                on_ready=on_ready,
+            )
+        )
+    return 0
+
+
+def sandboxed(accesses: Mapping[str, Access], stack: ExitStack) -> tuple[dict[str, Access], list[server.Companion]]:
+    """The stand-ins on free loopback ports, and the accesses that lead to them: real keys are left where they are."""
+    from polyglot_cloud.sandbox import CLOUDS  # noqa: PLC0415  # only a sandboxed start pays for it
+
+    changed, companions = dict(accesses), []
+    for name, cloud in CLOUDS.items():
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listening.setblocking(False)
+        companions.append(server.Companion(f"sandbox of {name}", cloud.app, listening))
+        changed[name] = replace(
+            accesses[name],
+            key=Secret(cloud.key),
+            key_variable=None,
+            key_origin=Origin("sandbox"),
+            base_url=f"http://127.0.0.1:{listening.getsockname()[1]}{cloud.base_path}",
+            base_url_variable=None,
+            base_url_origin=Origin("sandbox"),
+            headers={},
+            problems=(),
+        )
+    return changed, companions
+
+
+def start_up(
+    application: Application,
+    accesses: Mapping[str, Access],
+    bound: Sequence[Bound],
+    notes: Sequence[str],
+    *,
+    sandbox: bool,
+) -> str:
+    """One table of what listens where, and what is worth knowing."""
+    faces = application.faces()
+    lines = [("PROVIDER", "URL", "DEFAULT MODEL", "KEY")]
+    lines += [
+        (each.provider, f"{each.url}/v1", faces[each.provider].default or "none", key_word(accesses[each.provider]))
+        for each in bound
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    text = [
+        "",
+        *(
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ),
+        "",
+    ]
+    if sandbox:
+        text.append("  Sandbox: built-in stand-ins answer; nothing leaves this machine, nothing costs anything.")
+    text += [f"  {note}" for each in bound for note in face_notes(faces[each.provider])]
+    text += [f"  {note}" for note in notes]
+    first = bound[0].url if bound else ""
+    text.append(f"  Any model of any provider: {first}/v1/any/chat/completions    What is here: {first}/docs")
+    return "\n".join(text) + "\n"
+
+
+def key_word(access: Access) -> str:
+    if access.key is None:
+        return "missing"
+    return f"found ({access.key_variable or access.key_origin})"
+
+
+def face_notes(face: Face) -> list[str]:
+    return [f"{face.row.name}: {problem}" for problem in face.problems]
+
+
+# --- check, models ---
+
+
+def run_check(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    try:
+        settings, rows, accesses = configured(flags)
+    except SettingsError as error:
+        report = checkup.refused(error)
+    else:
+        ask = probe_with(rows, accesses) if options.online else None
+        report = asyncio.run(checkup.examine(settings, list(rows.providers.values()), accesses, resolver(rows), ask))
+    print(report.as_json() if options.json else report.text(), end="")
+    return report.exit_status
+
+
+def resolver(rows: Catalog) -> checkup.Resolve:
+    def resolve(provider: str, name: str) -> checkup.Resolution:
+        try:
+            found = rows.resolve(name, provider=provider, today=utc_today(), retired="successor")
+        except GatewayError as error:
+            return checkup.Resolution(None, problem=error.message)
+        if found.substituted_from:
+            return checkup.Resolution(
+                found.wire_model, problem=f"{found.substituted_from} is retired; {found.wire_model} answers for it"
+            )
+        note = None if found.priced else "no price is known"
+        return checkup.Resolution(found.wire_model, note=note)
+
+    return resolve
+
+
+def probe_with(rows: Catalog, accesses: Mapping[str, Access]) -> checkup.Probe:
+    async def ask(access: Access) -> checkup.ProbeResult:
+        found = await probe(app.provider_of(rows, accesses[access.name]))
+        return checkup.ProbeResult(found.reachable, found.message, found.milliseconds)
+
+    return ask
+
+
+def run_models(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings = load(os.environ, flags=flags)
+    rows = catalog.load(overlay=settings.catalog)
+    if options.provider and options.provider not in rows.providers:
+        print(
+            f"polyglot-cloud: there is no provider {options.provider}; there are {', '.join(rows.providers)}",
+            file=sys.stderr,
+        )
+        return 1
+    lines = catalog.table(rows, utc_today(), options.provider)
+    print(catalog.as_json(lines) if options.json else catalog.as_text(lines))
+    return 0

@@ -1,0 +1,153 @@
+"""Blocks of a message on Anthropic's wire. A block that would be blank, or may not be sent, gives None."""
+
+import hashlib
+import re
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.anthropic import cache, media
+from polyglot_cloud.dialects.anthropic.draft import Draft
+from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.neutral import (
+    Block,
+    File,
+    Image,
+    Message,
+    Opaque,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
+from polyglot_cloud.wire import InvalidJson, decode
+
+_ID = re.compile(r"[a-zA-Z0-9_-]+")
+THINKING_TYPES = frozenset({"thinking", "redacted_thinking"})
+
+
+def write_blocks(draft: Draft, message: Message, at: int) -> list[Body]:
+    """The blocks of one message, blank text left out. `at` is its place in the client's list.
+
+    Raises Unsupported for what a message of this role cannot carry, BadRequest for arguments that are no JSON object.
+    """
+    if message.role == "assistant":
+        return _assistant_blocks(draft, message.blocks, at)
+    writer = _user_block if message.role == "user" else _system_block
+    return [body for block in message.blocks if (body := writer(draft, block, at)) is not None]
+
+
+def tool_id(id_: str) -> str:
+    """The id as Anthropic takes it (^[a-zA-Z0-9_-]+$); another is replaced by its hash, so call and result stay a pair."""
+    if _ID.fullmatch(id_):
+        return id_
+    return "toolu_" + hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _system_block(_: Draft, block: Block, at: int) -> Body | None:
+    if isinstance(block, Text):
+        return _text(block.text, block)
+    raise Unsupported(f"messages[{at}] is a system message; Anthropic takes only text there.", param="messages")
+
+
+def _user_block(draft: Draft, block: Block, at: int) -> Body | None:
+    match block:
+        case Text():
+            return _text(block.text, block)
+        case Image():
+            return cache.marked(media.image(draft, block, at), block.mark)
+        case File():
+            return cache.marked(media.document(block, at), block.mark)
+        case ToolResult():
+            return _tool_result(draft, block, at)
+        case Opaque():
+            return _opaque(block, at)
+        case _:
+            raise _not_here(block, at)
+
+
+def _assistant_blocks(draft: Draft, blocks: list[Block], at: int) -> list[Body]:
+    written: list[Body] = []
+    calls = 0
+    for block in blocks:
+        match block:
+            case Text() | Refusal():
+                body = _said(draft, block, at)
+            case Thinking():
+                body = _thinking(draft, block, at)
+            case ToolCall():
+                body = _tool_use(block, f"messages[{at}].tool_calls[{calls}]")
+                calls += 1
+            case Opaque():
+                body = _opaque(block, at)
+            case _:
+                raise _not_here(block, at)
+        if body is not None:
+            written.append(body)
+    return written
+
+
+def _text(text: str, block: Text | Refusal) -> Body | None:
+    return cache.marked({"type": "text", "text": text}, block.mark) if text.strip() else None
+
+
+def _said(draft: Draft, block: Text | Refusal, at: int) -> Body | None:
+    if isinstance(block, Text) and block.annotations:
+        draft.lose(f"/messages/{at}/annotations", "dropped", "Anthropic takes back no citations but its own")
+    return _text(block.text, block)
+
+
+def _thinking(draft: Draft, block: Thinking, at: int) -> Body | None:
+    """The model's own thinking, verbatim; another model's is a 400 (trap 23), so it stays behind."""
+    state = block.state
+    own = state is not None and (state.provider, state.model) == (draft.destination.provider, draft.destination.model)
+    if state is not None and own and state.raw.get("type") in THINKING_TYPES:
+        return dict(state.raw)
+    draft.lose(f"/messages/{at}", "dropped", "reasoning without its state, or of another model, cannot be sent back")
+    return None
+
+
+def _tool_use(call: ToolCall, where: str) -> Body:
+    if call.kind == "custom":
+        message = f"{where} is a call of a custom tool; Anthropic has function tools only."
+        raise Unsupported(message, param=where)
+    block = {"type": "tool_use", "id": tool_id(call.id), "name": call.name, "input": _arguments(call, where)}
+    return cache.marked(block, call.mark)
+
+
+def _arguments(call: ToolCall, where: str) -> Body:
+    param = f"{where}.function.arguments"
+    try:
+        value = decode(call.arguments) if call.arguments.strip() else {}
+    except InvalidJson as error:
+        raise BadRequest(f"{param} is not JSON: {error}. Anthropic takes a JSON object.", param=param) from None
+    if not isinstance(value, dict):
+        raise BadRequest(f"{param} must be a JSON object.", param=param)
+    return value
+
+
+def _tool_result(draft: Draft, result: ToolResult, at: int) -> Body:
+    block: Body = {"type": "tool_result", "tool_use_id": tool_id(result.call_id)}
+    content = [body for part in result.blocks if (body := _result_block(draft, part, at)) is not None]
+    if content:
+        block["content"] = content
+    if result.is_error:
+        block["is_error"] = True
+    return cache.marked(block, result.mark)
+
+
+def _result_block(draft: Draft, block: Block, at: int) -> Body | None:
+    if isinstance(block, Text | Image | File):
+        return _user_block(draft, block, at)
+    raise _not_here(block, at)
+
+
+def _opaque(block: Opaque, at: int) -> Body:
+    if block.dialect != "anthropic":
+        message = f"messages[{at}] holds a part that only another provider understands. Leave it out, or stay with that provider."
+        raise Unsupported(message, param="messages")
+    return dict(block.raw)
+
+
+def _not_here(block: Block, at: int) -> Unsupported:
+    noun = type(block).__name__.lower()
+    return Unsupported(f"messages[{at}] holds a part ({noun}) that Anthropic does not take there.", param="messages")

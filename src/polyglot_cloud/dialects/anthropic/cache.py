@@ -1,0 +1,61 @@
+"""Prompt-cache marks: `cache_control` on tools, system text and message blocks (providers' facts 2.2, 2026-11-22)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.anthropic.draft import Draft
+from polyglot_cloud.neutral import Mark
+
+MAX_MARKS = 4
+_TTL = {"5m": "5m", "30m": "5m", "1h": "1h", "12h": "1h", "24h": "1h"}
+
+
+def marked(block: Body, mark: Mark | None) -> Body:
+    """The block with its mark, in the client's ttl; `settle` makes the ttls of a whole body ones that Anthropic has."""
+    if mark is None:
+        return block
+    return {**block, "cache_control": {"type": "ephemeral"} | ({"ttl": mark.ttl} if mark.ttl else {})}
+
+
+def settle(draft: Draft, body: Body) -> None:
+    """Bring the marks of a finished body within the rules: known ttls, longer ones first, four at most."""
+    found = list(_marks(body))
+    # the first serves every conversation with this prompt, the last ones this conversation
+    kept = found if len(found) <= MAX_MARKS else [found[0], *found[1 - MAX_MARKS :]]
+    if len(kept) < len(found):
+        reason = f"Anthropic takes {MAX_MARKS} cache marks: the first and the last three of {len(found)} are kept"
+        draft.lose("/messages", "dropped", reason)
+    for block in found:
+        if not any(block is other for other in kept):
+            del block["cache_control"]
+    _order_ttls(draft, kept)
+
+
+def _order_ttls(draft: Draft, blocks: list[Body]) -> None:
+    short_seen = False
+    for block in blocks:
+        asked: str | None = block["cache_control"].get("ttl")
+        ttl = None if asked is None else _TTL.get(asked, "5m")
+        if ttl == "1h" and short_seen:
+            ttl = "5m"
+        short_seen = short_seen or ttl != "1h"
+        if ttl != asked:
+            draft.lose("/messages", "approximated", f"a cache mark of {asked} became one of {ttl}")
+            block["cache_control"] = {"type": "ephemeral", "ttl": ttl}
+
+
+def _marks(body: Body) -> Iterator[Body]:
+    """The marked blocks in the order of the prompt: tools, system, messages."""
+    yield from _marked_in(body.get("tools", []))
+    yield from _marked_in(body.get("system", []))
+    for message in body["messages"]:
+        yield from _marked_in(message["content"])
+
+
+def _marked_in(blocks: list[dict[str, Any]]) -> Iterator[Body]:
+    for block in blocks:
+        if block.get("type") == "tool_result":
+            yield from _marked_in(block.get("content", []))
+        if isinstance(block.get("cache_control"), dict):
+            yield block

@@ -1,0 +1,103 @@
+"""Neutral request -> Messages body (facts 2.2 and 2.4 of 2026-11-22; the traps named in the tests)."""
+
+from polyglot_cloud.dialects import Body, Written
+from polyglot_cloud.dialects.anthropic import cache, schema
+from polyglot_cloud.dialects.anthropic.blocks import write_blocks
+from polyglot_cloud.dialects.anthropic.draft import Draft
+from polyglot_cloud.dialects.anthropic.hints import write_hints
+from polyglot_cloud.dialects.anthropic.reasoning import Plan, plan
+from polyglot_cloud.dialects.anthropic.sampling import version, write_sampling
+from polyglot_cloud.dialects.anthropic.tools import write_tools
+from polyglot_cloud.dialects.anthropic.turns import tools_used, write_turns
+from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.neutral import Request
+from polyglot_cloud.rows import Destination
+
+DEFAULT_MAX_TOKENS = 8192
+"""Anthropic wants `max_tokens` in every request. For a model whose maximum nobody knows: what every Claude since 3.5 can write."""
+JSON_INSTRUCTION = "Answer with one valid JSON object and nothing else: no prose around it, no code fence."
+_CLIENT_NAMES = {"stop_sequences": "stop", "metadata": "user", "thinking": "reasoning_effort", "system": "messages"}
+
+
+def write_request(request: Request, destination: Destination) -> Written:
+    """The body for `POST messages`. Raises BadRequest, or Unsupported where a loss would change what the request means."""
+    draft = Draft(request, destination)
+    _refuse_impossible(request)
+    messages = write_turns(draft)
+    max_tokens = _max_tokens(draft)
+    thought = plan(draft, messages, max_tokens)
+    forcible = destination.quirks.forced_tools and not thought.budgeted
+    tools = write_tools(draft, tools_used(messages), forcible=forcible)
+    output = _output_config(draft, thought)
+    body: Body = {"model": destination.model, "max_tokens": max_tokens}
+    body |= _system(draft) | {"messages": messages} | tools
+    body |= {"thinking": thought.thinking} if thought.thinking else {}
+    body |= output | _stop(draft) | write_sampling(draft, thinks=thought.thinks) | write_hints(draft)
+    body |= {"stream": True} if request.stream else {}
+    _remove_refused(draft, body)
+    cache.settle(draft, body)
+    return Written(body, {"anthropic-version": version(body)}, draft.losses)
+
+
+def _refuse_impossible(request: Request) -> None:
+    if request.n > 1:
+        raise Unsupported("Anthropic gives one answer a request; leave n out.", param="n")
+    if request.logprobs is not None:
+        raise Unsupported("Anthropic gives no log probabilities; leave logprobs out.", param="logprobs")
+
+
+def _max_tokens(draft: Draft) -> int:
+    most, wanted = draft.destination.max_output, draft.request.max_tokens
+    if wanted is None:
+        return most or DEFAULT_MAX_TOKENS
+    if most is None or wanted <= most:
+        return wanted
+    draft.lose("/max_tokens", "approximated", f"this model writes at most {most} tokens")
+    return most
+
+
+def _system(draft: Draft) -> Body:
+    """The leading system messages, then our own sentences: at the end, where they leave the cached prefix alone."""
+    blocks = [block for at, message in enumerate(draft.request.system) for block in write_blocks(draft, message, at)]
+    blocks += [{"type": "text", "text": sentence} for sentence in draft.instructions]
+    return {"system": blocks} if blocks else {}
+
+
+def _output_config(draft: Draft, thought: Plan) -> Body:
+    config: Body = {"effort": thought.effort} if thought.effort else {}
+    wanted = draft.request.format
+    if wanted is not None and wanted.kind == "json":
+        draft.instructions.append(JSON_INSTRUCTION)
+        draft.lose("/response_format", "emulated", "Anthropic has no JSON mode: it is asked for in the system prompt")
+    if wanted is not None and wanted.kind == "schema":
+        config["format"] = {"type": "json_schema", "schema": _schema(draft, wanted.schema, wanted.description)}
+    return {"output_config": config} if config else {}
+
+
+def _schema(draft: Draft, wanted: Body | None, description: str | None) -> Body:
+    if wanted is None:
+        raise BadRequest("response_format of type json_schema needs a schema.", param="response_format")
+    if description and "description" not in wanted:
+        wanted = {**wanted, "description": description}
+    try:
+        fitted = schema.fit(wanted)
+    except schema.Inexpressible as error:
+        message = f"Anthropic cannot enforce this response_format: {error}. Say what is allowed there."
+        raise Unsupported(message, param="response_format") from None
+    if fitted.moved:
+        reason = f"Anthropic does not enforce {', '.join(sorted(fitted.moved))}: told in the description"
+        draft.lose("/response_format", "approximated", reason)
+    return fitted.schema
+
+
+def _stop(draft: Draft) -> Body:
+    kept = [word for word in draft.request.stop if word.strip()]
+    if len(kept) < len(draft.request.stop):
+        draft.lose("/stop", "dropped", "Anthropic refuses a stop sequence of white space only")
+    return {"stop_sequences": kept} if kept else {}
+
+
+def _remove_refused(draft: Draft, body: Body) -> None:
+    for name in sorted(draft.quirks.refused & body.keys()):
+        del body[name]
+        draft.lose(f"/{_CLIENT_NAMES.get(name, name)}", "dropped", f"this host does not take {name}")

@@ -1,0 +1,281 @@
+"""Messages stream -> events (facts 2.3). One small class for each kind of open block, one method for each wire event."""
+
+from typing import Any, Protocol
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.anthropic import response
+from polyglot_cloud.dialects.anthropic.faults import fault_of, status_of
+from polyglot_cloud.dialects.anthropic.usage import overwritten, usage_of
+from polyglot_cloud.errors import BrokenReply
+from polyglot_cloud.neutral import (
+    Annotated,
+    ArgumentsDelta,
+    Closed,
+    Event,
+    Failed,
+    Finished,
+    Metered,
+    Opaque,
+    Opened,
+    Started,
+    State,
+    StateDelta,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+)
+from polyglot_cloud.sse import Record
+from polyglot_cloud.wire import InvalidJson, decode
+
+
+class Reader:
+    """Reads one stream. Holds the open blocks, the usage so far and the stop reason. Silent after the end mark or an error.
+
+    The end mark is `message_stop` after a stop reason; without it the stream failed, however its connection ended.
+    """
+
+    def __init__(self) -> None:
+        self._started = False
+        self._open: dict[int, _OpenBlock] = {}
+        self._seen: set[int] = set()
+        self._usage: Body = {}
+        self._stop: Body = {}
+        self._called = False
+        self._ended = False
+
+    def feed(self, record: Record) -> list[Event]:
+        if self._ended or not record.data:
+            return []
+        try:
+            data = decode(record.data)
+        except InvalidJson as error:
+            return self._broken(f"The provider sent an event that is not JSON: {error}.")
+        if not isinstance(data, dict):
+            return self._broken("The provider sent an event that is not a JSON object.")
+        return self._event(data.get("type") or record.event, data)
+
+    def close(self) -> list[Event]:
+        if self._ended:
+            return []
+        return self._broken("The provider's stream ended before its end mark (message_stop).")
+
+    def _event(self, kind: Any, data: Body) -> list[Event]:
+        match kind:
+            case "message_start":
+                return self._message_start(data)
+            case "content_block_start":
+                return self._block_start(data.get("index"), data.get("content_block"))
+            case "content_block_delta":
+                return self._block_delta(data.get("index"), data.get("delta"))
+            case "content_block_stop":
+                return self._block_stop(data.get("index"))
+            case "message_delta":
+                return self._message_delta(data)
+            case "message_stop":
+                return self._message_stop()
+            case "error":
+                return self._error(data)
+        return []  # ping, and what we do not know
+
+    def _message_start(self, data: Body) -> list[Event]:
+        """A second start is a repetition while there is no content; after it, it would splice two answers into one."""
+        if self._seen:
+            return self._broken("The provider began its answer anew in the middle of it.")
+        message = _object(data.get("message"))
+        if self._started:
+            return self._metered(message.get("usage"))
+        self._started = True
+        started = Started(response.string(message, "id"), response.string(message, "model"))
+        return [started, *self._metered(message.get("usage"))]
+
+    def _block_start(self, index: Any, raw: Any) -> list[Event]:
+        if type(index) is not int or index in self._seen or not isinstance(raw, dict):
+            return []
+        block = _KINDS.get(response.string(raw, "type"), _OpenOpaque)(index, raw)
+        self._called = self._called or isinstance(block, _OpenCall)
+        self._seen.add(index)
+        self._open[index] = block
+        return block.start()
+
+    def _block_delta(self, index: Any, delta: Any) -> list[Event]:
+        block = self._open.get(index) if type(index) is int else None
+        return block.extend(delta) if block and isinstance(delta, dict) else []
+
+    def _block_stop(self, index: Any) -> list[Event]:
+        block = self._open.pop(index, None) if type(index) is int else None
+        return [*block.stop(), Closed(block.index)] if block else []
+
+    def _message_delta(self, data: Body) -> list[Event]:
+        self._stop = overwritten(self._stop, _object(data.get("delta")))
+        return self._metered(data.get("usage"))
+
+    def _message_stop(self) -> list[Event]:
+        reason, detail = response.finish(self._stop, called=self._called)
+        if reason is None:
+            return self._broken("The provider's stream ended without a stop reason.")
+        self._ended = True
+        return [Finished(reason, detail, response.string(self._stop, "stop_sequence") or None)]
+
+    def _error(self, data: Body) -> list[Event]:
+        self._ended = True
+        fault = fault_of(data)
+        message = fault.message or "The provider broke off its stream with an error that says nothing more."
+        return [Failed(message, status_of(fault.type), fault.type, fault.code)]
+
+    def _metered(self, usage: Any) -> list[Event]:
+        if not isinstance(usage, dict):
+            return []
+        self._usage = overwritten(self._usage, usage)
+        return [Metered(usage_of(self._usage))]
+
+    def _broken(self, message: str) -> list[Event]:
+        self._ended = True
+        return [Failed(message, BrokenReply.status, BrokenReply.type, BrokenReply.code)]
+
+
+class _OpenBlock(Protocol):
+    """A block between its start and its stop. Deltas of another kind of block are skipped."""
+
+    index: int
+
+    def start(self) -> list[Event]: ...
+    def extend(self, delta: Body) -> list[Event]: ...
+    def stop(self) -> list[Event]: ...
+
+
+class _OpenText:
+    """Its citations wait for the end: only then is it known how long the text is that they back."""
+
+    def __init__(self, index: int, raw: Body) -> None:
+        self.index = index
+        self._text = response.string(raw, "text")
+        self._length = len(self._text)
+        citations = raw.get("citations")
+        self._citations: list[Any] = list(citations) if isinstance(citations, list) else []
+
+    def start(self) -> list[Event]:
+        opened = Opened(self.index, Text(""))
+        return [opened, TextDelta(self.index, self._text)] if self._text else [opened]
+
+    def extend(self, delta: Body) -> list[Event]:
+        if delta.get("type") == "citations_delta":
+            self._citations.append(delta.get("citation"))
+            return []
+        text = response.string(delta, "text")
+        self._length += len(text)
+        return [TextDelta(self.index, text)] if text else []
+
+    def stop(self) -> list[Event]:
+        return [Annotated(self.index, row) for row in response.annotations(self._citations, self._length)]
+
+
+class _OpenThinking:
+    """Keeps its own text: the state that must come back is the whole block, with the signature that ends it."""
+
+    def __init__(self, index: int, raw: Body) -> None:
+        self.index = index
+        self._raw = raw
+        self._texts = [response.string(raw, "thinking")]
+        self._signature = response.string(raw, "signature")
+
+    def start(self) -> list[Event]:
+        opened = Opened(self.index, Thinking(""))
+        return [opened, ThinkingDelta(self.index, self._texts[0])] if self._texts[0] else [opened]
+
+    def extend(self, delta: Body) -> list[Event]:
+        self._signature += response.string(delta, "signature")
+        text = response.string(delta, "thinking")
+        self._texts.append(text)
+        return [ThinkingDelta(self.index, text)] if text else []
+
+    def stop(self) -> list[Event]:
+        raw = {**self._raw, "thinking": "".join(self._texts), "signature": self._signature}
+        state = response.thinking_state(raw)
+        return [StateDelta(self.index, state)] if state else []
+
+
+class _OpenRedacted:
+    """Comes whole with its start."""
+
+    def __init__(self, index: int, raw: Body) -> None:
+        self.index = index
+        self._raw = raw
+
+    def start(self) -> list[Event]:
+        return [Opened(self.index, Thinking("")), StateDelta(self.index, State(self._raw))]
+
+    def extend(self, _delta: Body) -> list[Event]:
+        return []
+
+    def stop(self) -> list[Event]:
+        return []
+
+
+class _OpenCall:
+    """Some compatible hosts give the input whole with the start; it counts only if no part of it follows."""
+
+    def __init__(self, index: int, raw: Body) -> None:
+        self.index = index
+        self._raw = raw
+        self._written = False
+
+    def start(self) -> list[Event]:
+        return [Opened(self.index, ToolCall(response.string(self._raw, "id"), response.string(self._raw, "name"), ""))]
+
+    def extend(self, delta: Body) -> list[Event]:
+        part = response.string(delta, "partial_json")
+        self._written = self._written or bool(part)
+        return [ArgumentsDelta(self.index, part)] if part else []
+
+    def stop(self) -> list[Event]:
+        whole = "" if self._written else response.arguments(self._raw.get("input"))
+        return [ArgumentsDelta(self.index, whole)] if whole else []
+
+
+class _OpenOpaque:
+    """A block of the vendor's own (server tools, compaction). It opens when it is whole."""
+
+    def __init__(self, index: int, raw: Body) -> None:
+        self.index = index
+        self._raw = dict(raw)
+        self._json: list[str] = []
+
+    def start(self) -> list[Event]:
+        return []
+
+    def extend(self, delta: Body) -> list[Event]:
+        if delta.get("type") == "input_json_delta":
+            self._json.append(response.string(delta, "partial_json"))
+            return []
+        for name in delta.keys() - {"type"}:
+            earlier, later = self._raw.get(name), delta[name]
+            both_text = isinstance(earlier, str) and isinstance(later, str)
+            self._raw[name] = earlier + later if both_text else later
+        return []
+
+    def stop(self) -> list[Event]:
+        if text := "".join(self._json):
+            self._raw["input"] = _lenient(text)
+        return [Opened(self.index, Opaque("anthropic", self._raw))]
+
+
+_KINDS: dict[str, type[_OpenText | _OpenThinking | _OpenRedacted | _OpenCall | _OpenOpaque]] = {
+    "text": _OpenText,
+    "thinking": _OpenThinking,
+    "redacted_thinking": _OpenRedacted,
+    "tool_use": _OpenCall,
+}
+
+
+def _object(value: Any) -> Body:
+    return value if isinstance(value, dict) else {}
+
+
+def _lenient(text: str) -> Any:
+    """A server tool's input; its text as it stands where the model wrote no JSON."""
+    try:
+        return decode(text)
+    except InvalidJson:
+        return text

@@ -1,0 +1,56 @@
+"""Anthropic's token counts in the house's convention: `input_tokens` is the uncached part only, so three fields are added (trap 35)."""
+
+from typing import Any
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.neutral import Usage
+
+
+def read_usage(body: Body) -> Usage | None:
+    """The usage of a reply; None where it has none (a token count, an error)."""
+    raw = body.get("usage")
+    return usage_of(raw) if isinstance(raw, dict) else None
+
+
+def usage_of(raw: Body) -> Usage:
+    cached, written = _count(raw, "cache_read_input_tokens"), _writes(raw)
+    details = {name: count for name, count in written.items() if count}
+    if searches := _count(_inner(raw, "server_tool_use"), "web_search_requests"):
+        details["web_search_calls"] = searches
+    return Usage(
+        input=_count(raw, "input_tokens") + cached + sum(written.values()),
+        output=_count(raw, "output_tokens"),
+        cached=cached,
+        reasoning=_count(_inner(raw, "output_tokens_details"), "thinking_tokens"),
+        details=details,
+        tier=_tier(raw),
+    )
+
+
+def overwritten(earlier: Body, later: Body) -> Body:
+    """Counts of a stream are cumulative: a later one replaces an earlier one, and what it leaves out stays (trap 36)."""
+    return {**earlier, **{name: value for name, value in later.items() if value is not None}}
+
+
+def _writes(raw: Body) -> dict[str, int]:
+    """Cache writes by ttl; "cache_write" is what the sum has beyond its parts (a stream's end gives the sum alone)."""
+    by_ttl = _inner(raw, "cache_creation")
+    five, hour = _count(by_ttl, "ephemeral_5m_input_tokens"), _count(by_ttl, "ephemeral_1h_input_tokens")
+    rest = max(0, _count(raw, "cache_creation_input_tokens") - five - hour)
+    return {"cache_write_5m": five, "cache_write_1h": hour, "cache_write": rest}
+
+
+def _tier(raw: Body) -> str | None:
+    """The tier; "fast" where the reply was made at fast speed, which has its own price."""
+    tier = "fast" if raw.get("speed") == "fast" else raw.get("service_tier")
+    return tier if isinstance(tier, str) else None
+
+
+def _inner(raw: Body, name: str) -> Body:
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(raw: Body, name: str) -> int:
+    value: Any = raw.get(name)
+    return value if type(value) is int and value > 0 else 0

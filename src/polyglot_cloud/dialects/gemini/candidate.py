@@ -1,0 +1,154 @@
+"""One candidate's parts as events. Plain replies and streams go through the same machine, so that both say the same.
+
+The rule: adjacent text parts (or adjacent thoughts) without a signature are one block, however the stream cut them; a part with a
+`thoughtSignature` is a block of its own, since it must come back as it was; an empty part without a signature is nothing.
+"""
+
+import hashlib
+from typing import Any, Literal
+
+from polyglot_cloud import wire
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.gemini.citations import citations
+from polyglot_cloud.dialects.gemini.shape import mapping, mappings, string
+from polyglot_cloud.neutral import (
+    Annotated,
+    ArgumentsDelta,
+    Closed,
+    Event,
+    Opaque,
+    Opened,
+    State,
+    StateDelta,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+)
+
+_Kind = Literal["text", "thinking"]
+_SIGNATURE = "thoughtSignature"
+
+
+class Candidate:
+    """Parts in, events out. Keeps the open block and a few counts, never the text."""
+
+    def __init__(self, reply_id: str = "", number: int = 0) -> None:
+        self._reply_id = reply_id
+        self._number = number
+        self.spoke = False
+        self.calls = 0
+        self._blocks = 0
+        self._open: _Kind | None = None
+        self._sealed = False  # the open block has its signature: the next part is another block
+        self._length = 0  # of the open text, in characters
+        self._ascii = True
+
+    def feed(self, candidate: Body) -> list[Event]:
+        events: list[Event] = []
+        logprobs = _logprobs(mapping(candidate.get("logprobsResult")))
+        for part in mappings(mapping(candidate.get("content")).get("parts")):
+            written = self._part(part, logprobs)
+            if any(isinstance(event, TextDelta) for event in written):
+                logprobs = None
+            events += written
+        return events + self._citations(candidate)
+
+    def close(self) -> list[Event]:
+        if self._open is None:
+            return []
+        self._open = None
+        return [Closed(self._blocks - 1)]
+
+    def _part(self, part: Body, logprobs: list[dict[str, Any]] | None) -> list[Event]:
+        if _is_call(part):
+            return self._call(part)
+        if _is_text(part):
+            return self._text(part, logprobs)
+        return self._opaque(part)
+
+    def _text(self, part: Body, logprobs: list[dict[str, Any]] | None) -> list[Event]:
+        text, signed = string(part.get("text")), bool(part.get(_SIGNATURE))
+        if not text and not signed:
+            return []
+        kind: _Kind = "thinking" if part.get("thought") is True else "text"
+        new = signed or self._sealed or kind != self._open
+        events = self._begin(Thinking("") if kind == "thinking" else Text("")) if new else []
+        self._open, self._sealed = kind, signed
+        index = self._blocks - 1
+        if text and kind == "thinking":
+            events.append(ThinkingDelta(index, text))
+        elif text:
+            events.append(TextDelta(index, text, logprobs))
+            self._length += len(text)
+            self._ascii = self._ascii and text.isascii()
+            self.spoke = True
+        return [*events, StateDelta(index, State(part))] if signed else events
+
+    def _call(self, part: Body) -> list[Event]:
+        call = part["functionCall"]
+        arguments = wire.encode(mapping(call.get("args"))).decode()
+        block = ToolCall(string(call.get("id")) or self._call_id(arguments), call["name"], "")
+        events = [*self._begin(block), ArgumentsDelta(self._blocks - 1, arguments)]
+        if call.get("id") or part.get(_SIGNATURE):
+            events.append(StateDelta(self._blocks - 1, State(part)))
+        self.calls += 1
+        return [*events, Closed(self._blocks - 1)]
+
+    def _call_id(self, arguments: str) -> str:
+        """Made from what the reply says of itself, so that it is the same whenever this reply is read."""
+        seed = f"{self._reply_id or arguments}/{self._number}/{self.calls}"
+        return f"call_{hashlib.sha256(seed.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+
+    def _opaque(self, part: Body) -> list[Event]:
+        state = State(part) if part.get(_SIGNATURE) else None
+        return [*self._begin(Opaque("gemini", part, state=state)), Closed(self._blocks - 1)]
+
+    def _begin(self, block: Text | Thinking | ToolCall | Opaque) -> list[Event]:
+        events = self.close()
+        self._blocks += 1
+        self._length, self._ascii = 0, True
+        self.spoke = self.spoke or isinstance(block, ToolCall | Opaque)
+        return [*events, Opened(self._blocks - 1, block)]
+
+    def _citations(self, candidate: Body) -> list[Event]:
+        if self._open != "text":
+            return []
+        found = citations(candidate, self._length, exact=self._ascii)
+        return [Annotated(self._blocks - 1, citation) for citation in found]
+
+
+def _is_text(part: Body) -> bool:
+    """A part that is text, or nothing but a signature."""
+    return isinstance(part.get("text"), str) or not part.keys() - {_SIGNATURE, "thought"}
+
+
+def _is_call(part: Body) -> bool:
+    """A whole call. Those in pieces come only to clients who asked for `streamFunctionCallArguments`, which no request of ours does."""
+    call = mapping(part.get("functionCall"))
+    return bool(string(call.get("name"))) and not call.get("willContinue") and "partialArgs" not in call
+
+
+def _logprobs(result: Body) -> list[dict[str, Any]] | None:
+    """In Chat's shape."""
+    tops = mappings(result.get("topCandidates"))
+    chosen = mappings(result.get("chosenCandidates"))
+    rows = [
+        {
+            **_token(token),
+            "top_logprobs": [_token(top) for top in mappings(tops[at].get("candidates"))] if at < len(tops) else [],
+        }
+        for at, token in enumerate(chosen)
+    ]
+    return rows or None
+
+
+def _token(candidate: Body) -> dict[str, Any]:
+    token = string(candidate.get("token"))
+    probability = candidate.get("logProbability")
+    return {
+        "token": token,
+        "logprob": probability if isinstance(probability, int | float) else 0.0,
+        "bytes": list(token.encode("utf-8", "replace")),
+    }

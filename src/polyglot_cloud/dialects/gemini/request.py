@@ -1,0 +1,68 @@
+"""A neutral request -> the body of generateContent. Model and streaming stand in the path."""
+
+from itertools import chain
+from typing import Any
+
+from polyglot_cloud.dialects import Body, Written
+from polyglot_cloud.dialects.gemini.contents import contents, system_instruction
+from polyglot_cloud.dialects.gemini.generation import generation_config
+from polyglot_cloud.dialects.gemini.tools import declarations, tool_config
+from polyglot_cloud.errors import Unsupported
+from polyglot_cloud.neutral import Loss, Request
+from polyglot_cloud.rows import Destination
+
+_TIERS = {"default": "standard", "standard": "standard", "flex": "flex", "priority": "priority"}
+_CARRIED = frozenset({"seed", "service_tier", "store"})
+_EMPTY: tuple[Any, ...] = (None, {}, [])
+
+
+def write_request(request: Request, destination: Destination) -> Written:
+    """Raises Unsupported, with `param`, where a loss would change the meaning, BadRequest for histories that Gemini refuses."""
+    if request.n > 1:
+        raise Unsupported("Gemini gives one answer a request: n must be 1.", param="n")
+    losses: list[Loss] = []
+    body: Body = {
+        "systemInstruction": system_instruction(request),
+        "contents": contents(request, destination, losses),
+        "tools": declarations(request, losses),
+        "toolConfig": tool_config(request, destination, losses),
+        "generationConfig": generation_config(request, destination, losses),
+        **_hints(request, losses),
+    }
+    losses += _marks(request)
+    written = {name: value for name, value in body.items() if value not in _EMPTY}
+    return Written(_permitted(written, destination, losses), losses=_once(losses))
+
+
+def _hints(request: Request, losses: list[Loss]) -> Body:
+    hints = {name: value for name, value in request.hints.items() if value not in _EMPTY}
+    if set(hints.get("modalities", ["text"])) != {"text"}:
+        raise Unsupported('Only text can be had from this model here: modalities must be ["text"].', param="modalities")
+    tier = hints.get("service_tier", "auto")
+    if tier not in {"auto", *_TIERS}:
+        losses.append(Loss("/service_tier", "dropped", "Gemini has the tiers flex, standard and priority"))
+    unknown = sorted(hints.keys() - _CARRIED - {"modalities"})
+    losses += [Loss(f"/{name}", "dropped", "Gemini has no such field") for name in unknown]
+    return {"serviceTier": _TIERS.get(tier), "store": hints.get("store")}
+
+
+def _marks(request: Request) -> list[Loss]:
+    """What stands in many places and is dropped everywhere: told once."""
+    losses = []
+    messages = [*request.system, *request.messages]
+    blocks = chain.from_iterable(message.blocks for message in messages)
+    if any(each.mark for each in chain(blocks, request.tools)):
+        losses.append(Loss("/messages", "dropped", "Gemini caches prompts by itself: cache marks have no place"))
+    if any(message.name for message in messages):
+        losses.append(Loss("/messages", "dropped", "Gemini has no names of participants"))
+    return losses
+
+
+def _permitted(body: Body, destination: Destination, losses: list[Loss]) -> Body:
+    refused = body.keys() & destination.quirks.refused
+    losses += [Loss(f"/{name}", "dropped", f"{destination.model} refuses it") for name in sorted(refused)]
+    return {name: value for name, value in body.items() if name not in refused}
+
+
+def _once(losses: list[Loss]) -> list[Loss]:
+    return list(dict.fromkeys(losses))

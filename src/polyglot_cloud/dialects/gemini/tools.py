@@ -1,0 +1,74 @@
+"""Tools and the choice among them."""
+
+import re
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.neutral import Loss, Request, Tool, ToolChoice
+from polyglot_cloud.rows import Destination
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+
+
+def declarations(request: Request, losses: list[Loss]) -> list[Body]:
+    """One `functionDeclarations` list. With "auto", tools outside the allowed names are not offered: Gemini narrows with ANY only."""
+    if not request.tools:
+        return []
+    choice = request.tool_choice
+    _check_names(request.tools, choice)
+    offered = choice.names if choice.names and choice.mode in {None, "auto"} else [tool.name for tool in request.tools]
+    losses += _losses(request.tools, choice)
+    return [{"functionDeclarations": [_declaration(tool) for tool in request.tools if tool.name in offered]}]
+
+
+def tool_config(request: Request, destination: Destination, losses: list[Loss]) -> Body | None:
+    """None where the choice was left open, or there is nothing to choose from."""
+    choice = request.tool_choice
+    if not request.tools or choice.mode is None:
+        return None
+    if choice.mode == "required" and not destination.quirks.forced_tools:
+        losses.append(Loss("/tool_choice", "approximated", f"{destination.model} cannot be made to call a tool"))
+        return _calling({"mode": "AUTO"})
+    if choice.mode == "required":
+        return _calling({"mode": "ANY", **({"allowedFunctionNames": list(choice.names)} if choice.names else {})})
+    return _calling({"mode": "NONE" if choice.mode == "none" else "AUTO"})
+
+
+def _calling(config: Body) -> Body:
+    return {"functionCallingConfig": config}
+
+
+def _check_names(tools: list[Tool], choice: ToolChoice) -> None:
+    for tool in tools:
+        if tool.kind != "function":
+            raise Unsupported(f'Gemini has no custom tools: "{tool.name}" must be a function.', param="tools")
+        if not _NAME.fullmatch(tool.name):
+            raise Unsupported(
+                f'The tool name "{tool.name}" does not fit Gemini: a letter or _ first, then letters, digits, _ . : -, at most 128.',
+                param="tools",
+            )
+    unknown = set(choice.names) - {tool.name for tool in tools}
+    if unknown:
+        raise BadRequest(
+            f"tool_choice names {', '.join(sorted(unknown))}, which is not among the tools.", param="tool_choice"
+        )
+
+
+def _losses(tools: list[Tool], choice: ToolChoice) -> list[Loss]:
+    strict = [
+        Loss(f"/tools/{at}/function/strict", "dropped", "Gemini has no strict mode of a function")
+        for at, tool in enumerate(tools)
+        if tool.strict
+    ]
+    parallel = Loss("/parallel_tool_calls", "dropped", "Gemini cannot be kept to one call at a time")
+    return [*strict, parallel] if choice.parallel is False else strict
+
+
+def _declaration(tool: Tool) -> Body:
+    """`parametersJsonSchema` takes real JSON Schema; its older sibling `parameters` a subset, and never both."""
+    declaration: Body = {"name": tool.name}
+    if tool.description:
+        declaration["description"] = tool.description
+    if tool.parameters:
+        declaration["parametersJsonSchema"] = tool.parameters
+    return declaration

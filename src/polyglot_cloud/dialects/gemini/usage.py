@@ -1,0 +1,41 @@
+"""Token counts.
+
+Gemini counts thoughts outside the candidates and the prompts of its own tools outside the prompt; the cached part is inside the prompt
+(providers.md 3.3, checked there on captures). In a stream every chunk has the counts so far: the last one is the truth.
+"""
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.gemini.shape import count, mapping, mappings, string
+from polyglot_cloud.neutral import Usage
+
+_BY_MODALITY = (
+    ("promptTokensDetails", "AUDIO", "input_audio"),
+    ("promptTokensDetails", "IMAGE", "input_image"),
+    ("candidatesTokensDetails", "AUDIO", "output_audio"),
+    ("candidatesTokensDetails", "IMAGE", "output_image"),
+)
+
+
+def read_usage(body: Body) -> Usage | None:
+    """None where no tokens were counted: some chunks have a `usageMetadata` with the kind of traffic only."""
+    counts = mapping(mapping(body).get("usageMetadata"))
+    if not any(name.endswith("TokenCount") for name in counts):
+        return None
+    tool_use = count(counts.get("toolUsePromptTokenCount"))
+    thoughts = count(counts.get("thoughtsTokenCount"))
+    return Usage(
+        input=count(counts.get("promptTokenCount")) + tool_use,
+        output=count(counts.get("candidatesTokenCount")) + thoughts,
+        cached=count(counts.get("cachedContentTokenCount")),
+        reasoning=thoughts,
+        details=_details(counts, tool_use),
+        tier=string(counts.get("serviceTier")) or None,
+    )
+
+
+def _details(counts: Body, tool_use: int) -> dict[str, int]:
+    details = {
+        kind: sum(count(row.get("tokenCount")) for row in mappings(counts.get(name)) if row.get("modality") == modality)
+        for name, modality, kind in _BY_MODALITY
+    }
+    return {kind: tokens for kind, tokens in {**details, "tool_use_input": tool_use}.items() if tokens}

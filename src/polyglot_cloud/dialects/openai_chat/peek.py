@@ -1,0 +1,63 @@
+"""What the pass-through path looks at in a request, and all it validates. One pass over the messages, no copies."""
+
+from polyglot_cloud.dialects.openai_chat import fields
+from polyglot_cloud.dialects.openai_chat.fields import Object
+from polyglot_cloud.neutral import Need, Peek
+
+READS = (
+    "model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "tools", "functions",
+    "reasoning_effort", "stop", "logprobs", "top_logprobs", "response_format", "modalities", "audio",
+)  # fmt: skip
+"""Top-level members that `peek` reads."""
+
+_PART_NEEDS: dict[str, Need] = {"image_url": "image", "file": "file", "input_audio": "audio"}
+
+
+def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this dialect
+    """Raises BadRequest for a wrong type among the members in READS."""
+    model = fields.string(body, "model")
+    stream = fields.boolean(body, "stream") or False
+    options = fields.mapping(body, "stream_options") or {}
+    include_usage = fields.boolean(options, "include_usage", "stream_options.") or not stream
+    newer = fields.integer(body, "max_completion_tokens", least=1)
+    older = fields.integer(body, "max_tokens", least=1)
+    needs = _conversation_needs(fields.messages(body)) | _option_needs(body)
+    if older is not None and newer is None:
+        needs.add("max_tokens_name")
+    return Peek(model, stream, frozenset(needs), newer if newer is not None else older, include_usage)
+
+
+def _conversation_needs(messages: list[Object]) -> set[Need]:
+    needs: set[Need] = set()
+    for index, message in enumerate(messages):
+        if message.get("role") == "developer":
+            needs.add("developer_role")
+        if message.get("audio"):
+            needs.add("audio")
+        if isinstance(message.get("content"), list):
+            for part in fields.objects(message, "content", f"messages[{index}]."):
+                kind = part.get("type")
+                if isinstance(kind, str) and kind in _PART_NEEDS:
+                    needs.add(_PART_NEEDS[kind])
+    return needs
+
+
+def _option_needs(body: Object) -> set[Need]:
+    needs: set[Need] = set()
+    effort = fields.string(body, "reasoning_effort")
+    if fields.objects(body, "tools") or fields.objects(body, "functions"):
+        needs.add("tools")
+        if effort != "none":
+            needs.add("tools_with_effort")
+    if fields.strings(body, "stop", most=4):
+        needs.add("stop")
+    if (fields.integer(body, "n", 1, 128) or 1) > 1:
+        needs.add("n")
+    if fields.boolean(body, "logprobs") or fields.integer(body, "top_logprobs", 0, 20) is not None:
+        needs.add("logprobs")
+    if (fields.mapping(body, "response_format") or {}).get("type") == "json_schema":
+        needs.add("schema")
+    modalities = body.get("modalities")
+    if fields.mapping(body, "audio") or (isinstance(modalities, list) and "audio" in modalities):
+        needs.add("audio")
+    return needs

@@ -1,0 +1,106 @@
+"""The pieces that a whole reply and a chunk of a stream have in common."""
+
+import hashlib
+from typing import Any
+
+from polyglot_cloud.dialects.openai_chat import data_url
+from polyglot_cloud.dialects.openai_chat.fields import Object
+from polyglot_cloud.neutral import Image, Inline, ToolCall, Url
+
+Json = list[dict[str, Any]]
+
+
+def text_of(value: Any) -> str:
+    """`content` as one text: some hosts answer with a list of parts."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))
+    return ""
+
+
+def content_of(message: Object) -> str:
+    """The text, or the transcript of spoken audio, which no other dialect can carry."""
+    audio = message.get("audio")
+    return text_of(message.get("content")) or (text_of(audio.get("transcript")) if isinstance(audio, dict) else "")
+
+
+def thinking_of(message: Object) -> str:
+    return text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+
+
+def logprobs_of(choice: Object) -> Json | None:
+    holder = choice.get("logprobs")
+    found = holder.get("content") if isinstance(holder, dict) else None
+    return found if isinstance(found, list) and found else None
+
+
+def annotations_of(holder: Object) -> Json:
+    return [found for found in _list(holder, "annotations") if isinstance(found, dict)]
+
+
+def citations_of(body: Object) -> Json:
+    """The pages of a search: xAI lists them beside the choices, as bare URLs."""
+    return [_citation(url) for url in _list(body, "citations") if isinstance(url, str)]
+
+
+def _citation(url: str) -> dict[str, Any]:
+    return {"type": "url_citation", "url_citation": {"url": url, "title": url, "start_index": 0, "end_index": 0}}
+
+
+def objects_of(holder: Object, name: str) -> list[Object]:
+    """The objects of a list, whatever stands there."""
+    return [found for found in _list(holder, name) if isinstance(found, dict)]
+
+
+def _list(holder: Object, name: str) -> list[Any]:
+    value = holder.get(name)
+    return value if isinstance(value, list) else []
+
+
+def object_of(holder: Object, name: str) -> Object:
+    value = holder.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def string_of(holder: Object, name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def call_id(reply_id: str, position: int) -> str:
+    """An id for a call that came without one: the same for the whole reply and for its stream."""
+    return f"call_{hashlib.sha256(f'{reply_id}/{position}'.encode()).hexdigest()[:24]}"
+
+
+def call_pieces(call: Object) -> tuple[bool, str, str]:
+    """(custom, name, arguments or a piece of them) of a tool call or its fragment."""
+    custom = call.get("type") == "custom" or isinstance(call.get("custom"), dict)
+    holder = object_of(call, "custom" if custom else "function")
+    return custom, string_of(holder, "name"), string_of(holder, "input" if custom else "arguments")
+
+
+def write_annotation(annotation: dict[str, Any]) -> dict[str, Any]:
+    """Chat nests a citation under its type; Responses writes it flat."""
+    kind = annotation.get("type")
+    if kind != "url_citation" or kind in annotation:
+        return annotation
+    return {"type": kind, kind: {name: value for name, value in annotation.items() if name != "type"}}
+
+
+def write_image(image: Image) -> Object | None:
+    """An image that a model made. Chat has no member for it; `images` is what relays and clients of this format use."""
+    match image.source:
+        case Inline() as inline:
+            url = data_url.compose(inline)
+        case Url(url):
+            pass
+        case _:
+            return None
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def write_call_head(index: int, call: ToolCall) -> Object:
+    """A call's first fragment: its id and name, and arguments that are still empty."""
+    holder = {"name": call.name, "input" if call.kind == "custom" else "arguments": ""}
+    return {"index": index, "id": call.id, "type": call.kind, call.kind: holder}

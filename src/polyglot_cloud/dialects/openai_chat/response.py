@@ -1,0 +1,144 @@
+"""A whole reply: Chat's body into the neutral form, and back."""
+
+from typing import Any
+
+from polyglot_cloud.dialects.openai_chat import finish, reasoning, reply
+from polyglot_cloud.dialects.openai_chat.failure import fault_of, status_of
+from polyglot_cloud.dialects.openai_chat.fields import Object
+from polyglot_cloud.dialects.openai_chat.messages import write_call
+from polyglot_cloud.dialects.openai_chat.usage import read_usage, write_usage
+from polyglot_cloud.errors import BrokenReply, classify
+from polyglot_cloud.neutral import (
+    Block,
+    Choice,
+    Image,
+    Refusal,
+    ReplyContext,
+    Response,
+    Text,
+    Thinking,
+    ToolCall,
+)
+
+
+def read_response(body: Object) -> Response:
+    """Raises BrokenReply where this is no reply, and a ProviderError for an error that came with status 200."""
+    if body.get("error"):
+        fault = fault_of(body, "The provider answered with an error that says nothing.")
+        raise classify(status_of(fault), fault)
+    choices = reply.objects_of(body, "choices")
+    if not choices:
+        raise BrokenReply("The provider's answer has no choices.")
+    id_, created, fingerprint = reply.string_of(body, "id"), body.get("created"), body.get("system_fingerprint")
+    return Response(
+        id=id_,
+        model=reply.string_of(body, "model"),
+        choices=[_read_choice(choice, position, body) for position, choice in enumerate(choices)],
+        usage=read_usage(body),
+        created=created if isinstance(created, int) else 0,
+        fingerprint=fingerprint if isinstance(fingerprint, str) else None,
+    )
+
+
+def _read_choice(choice: Object, position: int, body: Object) -> Choice:
+    index, word = choice.get("index"), reply.string_of(choice, "finish_reason")
+    blocks = _read_blocks(choice, body)
+    called = any(isinstance(block, ToolCall) for block in blocks)
+    return Choice(
+        blocks,
+        finish.read_finish(word, called),
+        detail=finish.detail_of(choice),
+        index=index if isinstance(index, int) else position,
+    )
+
+
+def _read_blocks(choice: Object, body: Object) -> list[Block]:
+    message = reply.object_of(choice, "message")
+    blocks: list[Block] = []
+    if thinking := reply.thinking_of(message):
+        blocks.append(Thinking(thinking))
+    text, logprobs = reply.content_of(message), reply.logprobs_of(choice)
+    if text or logprobs:
+        annotations = [*reply.annotations_of(message), *reply.citations_of(body)]
+        blocks.append(Text(text, annotations or None, logprobs))
+    refusal = reply.string_of(message, "refusal") or _refusal_part(message.get("content"))
+    if refusal:
+        blocks.append(Refusal(refusal))
+    return [*blocks, *_read_calls(message, reply.string_of(body, "id"))]
+
+
+def _refusal_part(content: Any) -> str:
+    parts = content if isinstance(content, list) else []
+    return "".join(reply.string_of(part, "refusal") for part in parts if isinstance(part, dict))
+
+
+def _read_calls(message: Object, reply_id: str) -> list[Block]:
+    found = reply.objects_of(message, "tool_calls")
+    legacy = reply.object_of(message, "function_call")
+    if legacy and not found:
+        found = [{"function": legacy}]
+    blocks: list[Block] = []
+    for position, call in enumerate(found):
+        custom, name, arguments = reply.call_pieces(call)
+        id_ = reply.string_of(call, "id") or reply.call_id(reply_id, position)
+        blocks.append(ToolCall(id_, name, arguments, "custom" if custom else "function"))
+    return blocks
+
+
+# --- writing ---
+
+
+def write_response(response: Response, context: ReplyContext) -> Object:
+    body: Object = {
+        "id": response.id or context.id,
+        "object": "chat.completion",
+        "created": response.created or context.created,
+        "model": response.model or context.model,
+        "choices": [_write_choice(choice, context) for choice in response.choices],
+    }
+    if response.usage is not None:
+        body["usage"] = write_usage(response.usage)
+        if response.usage.tier is not None:
+            body["service_tier"] = response.usage.tier
+    if response.fingerprint is not None:
+        body["system_fingerprint"] = response.fingerprint
+    return body
+
+
+def _write_choice(choice: Choice, context: ReplyContext) -> Object:
+    called = any(isinstance(block, ToolCall) for block in choice.blocks)
+    logprobs = [entry for block in choice.blocks if isinstance(block, Text) for entry in block.logprobs or ()]
+    written: Object = {
+        "index": choice.index,
+        "message": _write_message(choice, context),
+        "logprobs": {"content": logprobs, "refusal": None} if logprobs else None,
+        "finish_reason": finish.settle(choice.finish or "stop", called),
+    }
+    if choice.detail is not None:
+        written["native_finish_reason"] = choice.detail
+    return written
+
+
+def _write_message(choice: Choice, context: ReplyContext) -> Object:
+    blocks = choice.blocks
+    refusal = "".join(block.text for block in blocks if isinstance(block, Refusal)) or None
+    calls = [write_call(block) for block in blocks if isinstance(block, ToolCall)]
+    text = "".join(block.text for block in blocks if isinstance(block, Text))
+    silent = bool(calls or refusal) or choice.finish == "content_filter"
+    message: Object = {"role": "assistant", "content": text or (None if silent else ""), "refusal": refusal}
+    thinking = "\n\n".join(block.text for block in blocks if isinstance(block, Thinking) and block.text)
+    annotations = [
+        reply.write_annotation(found)
+        for block in blocks
+        if isinstance(block, Text)
+        for found in block.annotations or ()
+    ]
+    images = [reply.write_image(block) for block in blocks if isinstance(block, Image)]
+    extras = {
+        "annotations": annotations,
+        "tool_calls": calls,
+        "reasoning_content": thinking,
+        "reasoning_details": reasoning.write_details(reasoning.trace(blocks), context.provider, context.model),
+        "images": [image for image in images if image],
+    }
+    return message | {name: value for name, value in extras.items() if value}

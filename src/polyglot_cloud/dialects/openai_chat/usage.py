@@ -1,0 +1,96 @@
+"""Token counts: Chat's and xAI's spelling into the one convention, and back; and how a stream is made to tell them."""
+
+import re
+from typing import Any
+
+from polyglot_cloud import wire
+from polyglot_cloud.dialects import Meter
+from polyglot_cloud.dialects.openai_chat.fields import Object
+from polyglot_cloud.neutral import Usage
+from polyglot_cloud.sse import Record
+
+# (where it stands, its name there, its name in Usage.details)
+_DETAILS = (
+    ("prompt_tokens_details", "cache_write_tokens", "cache_write"),
+    ("prompt_tokens_details", "audio_tokens", "input_audio"),
+    ("prompt_tokens_details", "image_tokens", "input_image"),
+    ("completion_tokens_details", "audio_tokens", "output_audio"),
+    ("completion_tokens_details", "accepted_prediction_tokens", "accepted_prediction"),
+    ("completion_tokens_details", "rejected_prediction_tokens", "rejected_prediction"),
+)
+# xAI's, beside the counts: its own price in 1e-10 dollars, and the sources of a search
+_EXTRAS = (("cost_in_usd_ticks", "cost_usd_ticks"), ("num_sources_used", "num_sources_used"))
+_NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+
+
+def read_usage(body: Object) -> Usage | None:
+    """Of a reply or of a chunk. xAI leaves reasoning out of completion_tokens but not out of total_tokens."""
+    found = body.get("usage")
+    if not isinstance(found, dict):
+        return None
+    prompt, completion = _count(found, "prompt_tokens"), _count(found, "completion_tokens")
+    reasoning = _count(_object(found, "completion_tokens_details"), "reasoning_tokens")
+    if reasoning and prompt + completion + reasoning == _count(found, "total_tokens"):
+        completion += reasoning
+    details = {kind: _count(_object(found, holder), name) for holder, name, kind in _DETAILS}
+    details |= {kind: _count(found, name) for name, kind in _EXTRAS}
+    return Usage(
+        input=prompt,
+        output=completion,
+        cached=_count(_object(found, "prompt_tokens_details"), "cached_tokens"),
+        reasoning=reasoning,
+        details={kind: count for kind, count in details.items() if count},
+        tier=tier_of(body),
+    )
+
+
+def tier_of(body: Object) -> str | None:
+    tier = body.get("service_tier")
+    return tier if isinstance(tier, str) else None
+
+
+def _object(holder: Object, name: str) -> Object:
+    value = holder.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(holder: Object, name: str) -> int:
+    value: Any = holder.get(name)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def write_usage(usage: Usage) -> Object:
+    """OpenAI's convention: completion includes reasoning, prompt includes what was cached; the two make the total."""
+    written: Object = {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.input + usage.output,
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
+    counts = dict(usage.details)
+    written_to_cache = sum(count for kind, count in counts.items() if kind.startswith("cache_write"))
+    if written_to_cache:
+        counts["cache_write"] = written_to_cache
+    for holder, name, kind in _DETAILS:
+        if kind in counts:
+            written[holder][name] = counts[kind]
+    return written | {name: counts[kind] for name, kind in _EXTRAS if kind in counts}
+
+
+def _ask_for_usage(body: Object) -> tuple[str, Object]:
+    return "stream_options", {**_object(body, "stream_options"), "include_usage": True}
+
+
+def _is_usage_chunk(record: Record) -> bool:
+    """The chunk that comes only because usage was asked for: `choices` empty and usage given."""
+    if not _NO_CHOICES.search(record.data):
+        return False
+    try:
+        chunk = wire.decode(record.data)
+    except wire.InvalidJson:
+        return False
+    return isinstance(chunk, dict) and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
+
+
+METER = Meter(edit=_ask_for_usage, cuts=_is_usage_chunk)

@@ -1,0 +1,279 @@
+"""Writes a stream of chunks. Its grammar holds by construction: one role, calls numbered from 0, one finish, usage, `[DONE]`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from polyglot_cloud import wire
+from polyglot_cloud.dialects.openai_chat import failure, finish, reasoning, reply
+from polyglot_cloud.dialects.openai_chat.fields import Object
+from polyglot_cloud.dialects.openai_chat.reasoning import Trace
+from polyglot_cloud.dialects.openai_chat.usage import write_usage
+from polyglot_cloud.neutral import (
+    Annotated,
+    ArgumentsDelta,
+    Block,
+    Closed,
+    Event,
+    Failed,
+    Finished,
+    Image,
+    Loss,
+    Metered,
+    Opaque,
+    Opened,
+    Refusal,
+    RefusalDelta,
+    ReplyContext,
+    Started,
+    State,
+    StateDelta,
+    Text,
+    TextDelta,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    Usage,
+)
+
+_DONE = b"data: [DONE]\n\n"
+
+
+Prose = TextDelta | ThinkingDelta | RefusalDelta | Annotated
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A block of the answer. `trace` None: it leaves none. `number` counts tool calls only; `held` waits for its turn to speak."""
+
+    trace: Trace | None
+    call: ToolCall | None = None
+    number: int = 0
+    filled: bool = False
+    closed: bool = False
+    pieces: list[str] = field(default_factory=list)
+    held: list[Prose] = field(default_factory=list)
+
+
+class Writer:
+    """One stream for one client. After an error nothing more is written; without `Finished` the end is told as an error.
+
+    A Chat message has one text, one reasoning text and one refusal, so blocks of a kind that are open together speak one after another.
+    """
+
+    def __init__(self, context: ReplyContext) -> None:
+        self.losses: list[Loss] = []
+        self._context = context
+        self._started = Started("", "")
+        self._head = b""  # of every chunk, made with the first
+        self._tail = b""
+        self._blocks: dict[int, _Shown] = {}
+        self._lanes: dict[str, list[int]] = {
+            "text": [],
+            "thinking": [],
+            "refusal": [],
+        }  # open blocks, the first one speaks
+        self._calls = 0
+        self._length = 0  # of content so far, in code points
+        self._thought = False  # some reasoning text is out
+        self._usage: Usage | None = None
+        self._finished = False
+        self._dead = False
+
+    def feed(self, event: Event) -> bytes:
+        if self._dead:
+            return b""
+        match event:
+            case TextDelta() | ThinkingDelta() | RefusalDelta() | Annotated():
+                return self._prose(event)
+            case ArgumentsDelta(index, text):
+                return self._arguments(self._blocks[index], text)
+            case Opened(index, block):
+                return self._open(index, block)
+            case StateDelta(index, state):
+                self._remember(self._blocks[index], state)
+            case Closed(index):
+                return self._close(index)
+            case Metered(usage):
+                self._usage = usage
+            case Started():
+                self._started = event
+            case Finished():
+                return self._finish(event)
+            case Failed():
+                self._dead = True
+                return failure.write_failed(event)
+        return b""
+
+    def close(self) -> bytes:
+        if self._dead:
+            return b""
+        self._dead = True
+        if not self._finished:
+            return failure.write_failed(Failed("The answer broke off before its end.", code="provider_broken_reply"))
+        return self._usage_chunk() + _DONE
+
+    # --- chunks ---
+
+    def _begin(self, *, speaking: bool) -> bytes:
+        """The constant parts of every chunk, and the chunk with the role, which comes first."""
+        started, context = self._started, self._context
+        constants: Object = {
+            "id": started.id or context.id,
+            "object": "chat.completion.chunk",
+            "created": started.created or context.created,
+            "model": started.model or context.model,
+        }
+        if started.fingerprint is not None:
+            constants["system_fingerprint"] = started.fingerprint
+        self._head = b"data: " + wire.encode(constants)[:-1] + b',"choices":['
+        self._tail = b'],"usage":null}\n\n' if context.include_usage else b"]}\n\n"
+        return self._delta(b'{"role":"assistant","content":' + (b'""' if speaking else b"null") + b"}")
+
+    def _delta(self, delta: bytes, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
+        speaking = delta.startswith(b'{"content"') or (delta == b"{}" and finish_reason != b'"content_filter"')
+        first = b"" if self._head else self._begin(speaking=speaking)
+        choice = b'{"index":0,"delta":' + delta + b',"logprobs":' + logprobs + b',"finish_reason":' + finish_reason
+        return first + self._head + choice + b"}" + self._tail
+
+    def _usage_chunk(self) -> bytes:
+        """Only for a client that asked: others index choices[0] blindly."""
+        if self._usage is None or not self._context.include_usage:
+            return b""
+        members: Object = {"usage": write_usage(self._usage)}
+        if self._usage.tier is not None:
+            members["service_tier"] = self._usage.tier
+        return self._head + b"]," + wire.encode(members)[1:] + b"\n\n"
+
+    # --- blocks ---
+
+    def _open(self, index: int, block: Block) -> bytes:
+        match block:
+            case ToolCall():
+                return self._open_call(index, block)
+            case Text(text, _, logprobs):
+                return self._enter(index, Trace("text", block.state), TextDelta(index, text, logprobs))
+            case Thinking(text):
+                return self._enter(index, Trace("thinking", block.state), ThinkingDelta(index, text))
+            case Refusal(text):
+                return self._enter(index, Trace("refusal", block.state), RefusalDelta(index, text))
+            case Opaque():
+                self._blocks[index] = _Shown(Trace("opaque", block.state, opaque=block))
+                return b""
+            case _:
+                self._blocks[index] = _Shown(None)
+                return self._open_media(block)
+
+    def _enter(self, index: int, trace: Trace, said: Prose) -> bytes:
+        self._blocks[index] = _Shown(trace)
+        self._lanes[trace.kind].append(index)
+        return self._prose(said)
+
+    def _open_media(self, block: Block) -> bytes:
+        image = reply.write_image(block) if isinstance(block, Image) else None
+        if image is not None:
+            return self._delta(wire.encode({"images": [image]}))
+        kind = type(block).__name__
+        self.losses.append(Loss("/choices/0/message", "dropped", f"{kind} has no place in a Chat Completions answer"))
+        return b""
+
+    def _prose(self, event: Prose) -> bytes:
+        shown = self._blocks[event.index]
+        if shown.trace is None or self._lanes[shown.trace.kind][0] == event.index:
+            return self._say(shown, event)
+        shown.held.append(event)
+        return b""
+
+    def _say(self, shown: _Shown, event: Prose) -> bytes:
+        match event:
+            case TextDelta(_, text, logprobs):
+                return self._text(shown, text, logprobs)
+            case ThinkingDelta(_, text):
+                return self._think(shown, text)
+            case RefusalDelta(_, text):
+                shown.filled = shown.filled or bool(text)
+                return self._delta(b'{"refusal":' + wire.encode(text) + b"}") if text else b""
+            case Annotated(_, annotation):
+                return self._delta(wire.encode({"annotations": [reply.write_annotation(annotation)]}))
+
+    def _text(self, shown: _Shown, text: str, logprobs: list[dict[str, Any]] | None) -> bytes:
+        if shown.trace is not None:
+            shown.trace.length += len(text)
+        self._length += len(text)
+        if logprobs:
+            found = wire.encode({"content": logprobs, "refusal": None})
+            return self._delta(b'{"content":' + wire.encode(text) + b"}", found)
+        return self._delta(b'{"content":' + wire.encode(text) + b"}") if text else b""
+
+    def _think(self, shown: _Shown, text: str) -> bytes:
+        if not text:
+            return b""
+        between = "\n\n" if self._thought and not shown.pieces else ""
+        self._thought = True
+        shown.pieces.append(text)
+        return self._delta(b'{"reasoning_content":' + wire.encode(between + text) + b"}")
+
+    def _remember(self, shown: _Shown, state: State) -> None:
+        if shown.trace is not None:
+            shown.trace.state = state
+
+    def _close(self, index: int) -> bytes:
+        shown = self._blocks[index]
+        shown.closed = True
+        if shown.call is not None:
+            return self._close_call(shown)
+        lane = self._lanes.get(shown.trace.kind, []) if shown.trace else []
+        said = b""
+        while lane and self._blocks[lane[0]].closed:
+            lane.pop(0)
+            if lane:
+                following = self._blocks[lane[0]]
+                said += b"".join(self._say(following, event) for event in following.held)
+        return said
+
+    # --- tool calls ---
+
+    def _open_call(self, index: int, call: ToolCall) -> bytes:
+        shown = self._blocks[index] = _Shown(Trace("tool_call", call.state, id=call.id), call, self._calls)
+        self._calls += 1
+        head = {"tool_calls": [reply.write_call_head(shown.number, call)]}
+        return self._delta(wire.encode(head)) + self._arguments(shown, call.arguments)
+
+    def _arguments(self, shown: _Shown, text: str) -> bytes:
+        if not text or shown.call is None:
+            return b""
+        shown.filled = True
+        kind, name = (b"custom", b"input") if shown.call.kind == "custom" else (b"function", b"arguments")
+        piece = b'"' + kind + b'":{"' + name + b'":' + wire.encode(text) + b"}"
+        return self._delta(b'{"tool_calls":[{"index":%d,%b}]}' % (shown.number, piece))
+
+    def _close_call(self, shown: _Shown) -> bytes:
+        """A function called without arguments has the empty object for arguments."""
+        if shown.filled or shown.call is None or shown.call.kind == "custom":
+            return b""
+        return self._arguments(shown, "{}")
+
+    # --- the end ---
+
+    def _finish(self, event: Finished) -> bytes:
+        rest = b"".join(self._close(index) for index, shown in sorted(self._blocks.items()) if not shown.closed)
+        details = reasoning.write_details(self._traces(), self._context.provider, self._context.model)
+        if details:
+            rest += self._delta(wire.encode({"reasoning_details": details}))
+        reason = wire.encode(finish.settle(event.reason, called=self._calls > 0))
+        if event.detail is not None:
+            reason += b',"native_finish_reason":' + wire.encode(event.detail)
+        self._finished = True
+        return rest + self._delta(b"{}", finish_reason=reason)
+
+    def _traces(self) -> list[Trace]:
+        """In the order of the blocks, offsets filled in. Blocks of which the client saw nothing count only for their state."""
+        traces, offset = [], 0
+        for _, shown in sorted(self._blocks.items()):
+            trace = shown.trace
+            if trace is None:
+                continue
+            trace.text = "".join(shown.pieces)
+            trace.offset, offset = offset, offset + trace.length
+            if trace.stateful or trace.text or trace.length or trace.kind == "tool_call" or shown.filled:
+                traces.append(trace)
+        return traces

@@ -1,0 +1,217 @@
+"""The conversation as input items: messages, calls and their results, and the reasoning that goes back with them."""
+
+import hashlib
+from typing import assert_never
+
+from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.openai_responses.response import NAME
+from polyglot_cloud.errors import Unsupported
+from polyglot_cloud.neutral import (
+    Audio,
+    Block,
+    File,
+    FileId,
+    Image,
+    Inline,
+    Loss,
+    Message,
+    Opaque,
+    Refusal,
+    Request,
+    Source,
+    State,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Url,
+)
+from polyglot_cloud.rows import Destination
+
+_LONGEST_ID = 64
+_FILE_NAMES = {"application/pdf": "document.pdf", "text/plain": "document.txt"}
+
+
+def write_items(request: Request, destination: Destination, losses: list[Loss]) -> list[Body]:
+    """The `input`. System and developer messages stay items in their place, so that order and number survive."""
+    messages = [*request.system, *request.messages]
+    calls = [block for message in messages for block in message.blocks if isinstance(block, ToolCall)]
+    custom = {call.id for call in calls if call.kind == "custom"}
+    items = []
+    for message in messages:
+        items += _Turn(message, destination, custom, losses).write()
+    return _anchored(items, losses)
+
+
+def _anchored(items: list[Body], losses: list[Loss]) -> list[Body]:
+    """Without reasoning that nothing of the assistant follows: the vendor refuses it ("without its required following item")."""
+    kept: list[Body] = []
+    for item in reversed(items):
+        if item.get("type") == "reasoning" and not (kept and _is_output(kept[-1])):
+            losses.append(
+                Loss("/messages", "dropped", "the text or call that this reasoning led to is not in the history")
+            )
+        else:
+            kept.append(item)
+    return kept[::-1]
+
+
+def _is_output(item: Body) -> bool:
+    return item.get("role", "assistant") == "assistant" and not str(item.get("type", "")).endswith("_output")
+
+
+class _Turn:
+    """One message. Neighbouring parts share an item; a call, a result or reasoning stands between them as one of its own."""
+
+    def __init__(self, message: Message, destination: Destination, custom: set[str], losses: list[Loss]) -> None:
+        self._message = message
+        self._destination = destination
+        self._custom = custom
+        self._losses = losses
+        self._items: list[Body] = []
+        self._parts: list[Body] = []
+
+    def write(self) -> list[Body]:
+        if self._message.name:
+            self._lose("participants have no names in this format")
+        for block in self._message.blocks:
+            if block.mark:
+                self._lose("cache breakpoints are not carried over; the provider caches prefixes by itself")
+            if block.state and not isinstance(block, Thinking | Opaque):
+                self._reasoning(block.state)
+            self._block(block)
+        self._flush()
+        return self._items
+
+    def _lose(self, reason: str) -> None:
+        """The pointer goes no deeper: turns are not the client's messages one for one."""
+        self._losses.append(Loss("/messages", "dropped", reason))
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._items.append(message_item(self._message.role, self._parts))
+            self._parts = []
+
+    def _item(self, item: Body) -> None:
+        self._flush()
+        self._items.append(item)
+
+    def _block(self, block: Block) -> None:
+        match block:
+            case Text() | Refusal() | Image() | File() | Audio():
+                self._part(block)
+            case Thinking(state=state):
+                self._reasoning(state)
+            case ToolCall():
+                self._item(_call(block))
+            case ToolResult():
+                if block.is_error:
+                    self._lose("a result cannot be marked as an error here; its text says what happened")
+                self._item(self._result(block))
+            case Opaque():
+                self._opaque(block)
+            case _:
+                assert_never(block)
+
+    def _part(self, block: Text | Refusal | Image | File | Audio) -> None:
+        """Clients send "" beside calls all the time; an assistant that said nothing gets no part."""
+        if self._message.role != "assistant":
+            self._parts.append(self._input(block))
+        elif isinstance(block, Refusal):
+            self._parts.append({"type": "refusal", "refusal": block.text})
+        elif not isinstance(block, Text):
+            raise _refusal(f"An assistant message cannot hold {_named(block)} for {self._destination.model}.")
+        elif block.text:
+            self._parts.append({"type": "output_text", "text": block.text, "annotations": []})
+
+    def _input(self, block: Block) -> Body:
+        match block:
+            case Text(text) | Refusal(text):
+                return {"type": "input_text", "text": text}
+            case Image(source, detail):
+                self._check_type(source)
+                return {"type": "input_image", "detail": detail or "auto", **_source(source, "image_url", "image_url")}
+            case File(source, name):
+                named = {"filename": name or _file_name(source)} if isinstance(source, Inline) else {}
+                return {"type": "input_file", **named, **_source(source, "file_url", "file_data")}
+            case _:
+                raise _refusal(f"{self._destination.model} takes no {_named(block)} in a message or tool result.")
+
+    def _check_type(self, source: Source) -> None:
+        known = self._destination.quirks.image_types
+        if known and isinstance(source, Inline) and source.media_type not in known:
+            raise _refusal(
+                f"{self._destination.model} takes images of the types {', '.join(known)}, not {source.media_type}."
+            )
+
+    def _result(self, block: ToolResult) -> Body:
+        """A single text is a string, as clients write it; several blocks stay apart."""
+        kind = "custom_tool_call_output" if block.call_id in self._custom else "function_call_output"
+        only = block.blocks[0] if len(block.blocks) == 1 else None
+        output = only.text if isinstance(only, Text) else [self._input(each) for each in block.blocks]
+        return {"type": kind, "call_id": call_id(block.call_id), "output": output or ""}
+
+    def _reasoning(self, state: State | None) -> None:
+        """State goes to the provider and model that made it, whole or not at all. Without `encrypted_content` it names a stored item."""
+        raw = state.raw if state and self._is_home_of(state) else {}
+        if raw.get("type") == "reasoning" and raw.get("encrypted_content"):
+            self._item(raw)
+        else:
+            self._lose("reasoning without state of this provider and model is not sent back")
+
+    def _is_home_of(self, state: State) -> bool:
+        return (state.provider, state.model) == (self._destination.provider, self._destination.model)
+
+    def _opaque(self, block: Opaque) -> None:
+        if block.dialect == NAME and (block.state is None or self._is_home_of(block.state)):
+            self._item(block.raw)
+        elif self._message.role == "assistant":
+            self._lose("what another provider or model did by itself is not sent on")
+        else:
+            raise _refusal(f"A content part that only {block.dialect} has cannot be sent to {self._destination.model}.")
+
+
+def message_item(role: str, parts: list[Body]) -> Body:
+    """An item of text and media. xAI tells an assistant's message from input by its `type` (its OpenAPI document, 2026-11-22)."""
+    kind = {"type": "message"} if role == "assistant" else {}
+    return {**kind, "role": role, "content": parts}
+
+
+def _call(call: ToolCall) -> Body:
+    """Without `id`: it would name an item that is not stored."""
+    head = {"call_id": call_id(call.id), "name": call.name}
+    if call.kind == "custom":
+        return {"type": "custom_tool_call", **head, "input": call.arguments}
+    return {"type": "function_call", **head, "arguments": call.arguments or "{}"}
+
+
+def call_id(identity: str) -> str:
+    """Another vendor's id may be too long: shortened alike in the call and in its result."""
+    if len(identity) <= _LONGEST_ID:
+        return identity
+    return f"call_{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
+
+
+def _source(source: Source, url_name: str, data_name: str) -> Body:
+    match source:
+        case Url(url):
+            return {url_name: url}
+        case Inline(media_type, data):
+            return {data_name: f"data:{media_type};base64,{data}"}
+        case FileId(identity):
+            return {"file_id": identity}
+        case _:
+            assert_never(source)
+
+
+def _file_name(source: Inline) -> str:
+    """Inline files must be named; the ending is what the vendor goes by."""
+    return _FILE_NAMES.get(source.media_type, "document")
+
+
+def _named(block: Block) -> str:
+    return {"Image": "an image", "File": "a file", "Audio": "audio"}.get(type(block).__name__, type(block).__name__)
+
+
+def _refusal(message: str) -> Unsupported:
+    return Unsupported(message, param="messages")

@@ -1,0 +1,88 @@
+"""Which headers travel. Up: in the same dialect all but what is the connection's or a secret; across dialects a closed list.
+Down: rate limits, request ids and our own.
+"""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
+
+from polyglot_cloud.neutral import Loss
+
+PREFIX = "x-polyglot-"
+
+HOP_BY_HOP = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade", "http2-settings",
+})  # fmt: skip
+CREDENTIALS = frozenset({
+    "authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "cookie2", "x-goog-user-project", "x-amz-security-token",
+})  # fmt: skip
+OURS_TO_SET = frozenset({"host", "content-length", "accept-encoding", "content-encoding", "expect", "content-type"})
+OF_THE_CLIENT = frozenset({
+    "origin", "referer", "forwarded", "via", "x-real-ip", "x-run-id", "x-agent", "openai-organization", "openai-project",
+    "anthropic-workspace-id",
+})  # fmt: skip
+"""Who or where the client is: not the provider's business, or said of an account that is not the gateway's."""
+OF_THE_CLIENT_PREFIXES = ("sec-", "x-forwarded-", PREFIX, "cf-")
+SECRET_PARAMETERS = frozenset({"key", "access_token", "oauth_token", "api_key"})
+"""Query parameters that Google's clients may carry a credential in."""
+ACROSS = frozenset({"traceparent", "tracestate", "x-client-request-id"})
+
+DOWN = frozenset({"x-request-id", "request-id", "retry-after", "retry-after-ms", "x-should-retry"})
+DOWN_PREFIXES = (
+    "x-ratelimit-",
+    "anthropic-ratelimit-",
+    "anthropic-priority-",
+    "openai-processing-ms",
+    "openai-version",
+    PREFIX,
+)
+
+
+def upward(headers: Iterable[tuple[str, str]], *, same_dialect: bool) -> dict[str, str]:
+    """The client's headers that go to the provider. A name that stands several times is joined by commas (RFC 9110, 5.3)."""
+    chosen: dict[str, str] = {}
+    named = connection_names(headers := list(headers))
+    for name, value in headers:
+        if _goes_up(name, named) if same_dialect else name in ACROSS:
+            chosen[name] = f"{chosen[name]}, {value}" if name in chosen else value
+    return chosen
+
+
+def _goes_up(name: str, named: frozenset[str]) -> bool:
+    return not (
+        name in HOP_BY_HOP
+        or name in CREDENTIALS
+        or name in OURS_TO_SET
+        or name in OF_THE_CLIENT
+        or name in named
+        or name.startswith(OF_THE_CLIENT_PREFIXES)
+    )
+
+
+def connection_names(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Headers that `Connection` names are hop-by-hop as well (RFC 9110, 7.6.1)."""
+    return frozenset(
+        word.strip().lower() for name, value in headers if name == "connection" for word in value.split(",")
+    )
+
+
+def downward(headers: Mapping[str, str]) -> dict[str, str]:
+    """The provider's headers that come back to the client."""
+    return {name: value for name, value in headers.items() if name in DOWN or name.startswith(DOWN_PREFIXES)}
+
+
+def query_upward(query: str) -> str:
+    """A client's query string less its credentials; what else stands in it stays as it is spelled."""
+    return "&".join(
+        pair for pair in query.split("&") if unquote(pair.partition("=")[0]).lower() not in SECRET_PARAMETERS
+    )
+
+
+def loss_list(losses: Iterable[Loss]) -> str:
+    """Losses in one header value: "/seed, /temperature (approximated)". A pointer may hold a client's words, so it is made printable."""
+    words = (loss.pointer if loss.kind == "dropped" else f"{loss.pointer} ({loss.kind})" for loss in losses)
+    return ", ".join(dict.fromkeys(_printable(word) for word in words))
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if " " <= sign <= "~" else "?" for sign in text)

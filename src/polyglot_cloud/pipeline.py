@@ -1,0 +1,170 @@
+"""A call's way: plan, attempt, reply. No format, no host name, no decision by a provider's name."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import httpx
+
+from polyglot_cloud import translate
+from polyglot_cloud.call import Call, Outcome, Reply, Target
+from polyglot_cloud.catalog import Catalog, Retired
+from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError, Unsupported
+from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
+from polyglot_cloud.providers import Provider
+from polyglot_cloud.stream import Stream
+from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, send
+
+MAX_REPLY = 256 * 1024 * 1024
+"""Bytes a whole reply may have: images come as base64, and nothing that a provider sends today is near this."""
+MAX_ERROR = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the pipeline is told by the settings. Times in seconds; `urls` is where each provider's own face is reached."""
+
+    retired: Retired = "refuse"
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    commit_after: float = 10.0
+    urls: Mapping[str, str] | None = None
+    user_agent: str = "polyglot-cloud"
+
+
+class Pipeline:
+    def __init__(
+        self,
+        catalog: Catalog,
+        providers: Mapping[str, Provider],
+        dialects: Mapping[str, Dialect],
+        transport: httpx.AsyncBaseTransport,
+        rules: Rules,
+        today: Callable[[], date],
+    ) -> None:
+        self.catalog = catalog
+        self.providers = providers
+        self._dialects = dialects
+        self._transport = transport
+        self._rules = rules
+        self._today = today
+
+    async def handle(self, call: Call) -> Reply:
+        """Answers a call. Raises GatewayError; nothing was sent where it is a CallerError of ours.
+
+        A streamed body holds the attempt's connection and must be closed.
+        """
+        target = self.target(call)
+        async with AsyncExitStack() as stack:
+            reply = await self._attempt(call, target, stack)
+            if not isinstance(reply.body, bytes):
+                reply.body.hold(stack.pop_all())
+            return reply
+
+    def target(self, call: Call) -> Target:
+        """Who answers this call. Raises UnknownModel, RetiredModel, BadRequest, Unsupported."""
+        rules = self._rules
+        resolution = self.catalog.resolve(
+            call.peek.model, provider=call.provider, today=self._today(), retired=rules.retired, urls=rules.urls
+        )
+        plan = self.catalog.plan(
+            resolution, call.dialect.name, call.peek.needs, readable=call.dialect.read_request is not None
+        )
+        row, spoken = resolution.row, self.providers[resolution.provider].dialects
+        offered = [offer.dialect for offer in row.offers] if row and row.offers else spoken
+        return Target(
+            provider=resolution.provider,
+            dialect=self._dialects[plan.dialect],
+            destination=self.catalog.destination(resolution),
+            edited=resolution.edited,
+            passable=call.dialect.name in offered,
+            substituted_from=resolution.substituted_from,
+            emulate=plan.emulate,
+        )
+
+    async def _attempt(self, call: Call, target: Target, stack: AsyncExitStack) -> Reply:
+        provider = self.providers[target.provider]
+        target, outbound = self._outbound(call, target)
+        outgoing = self._addressed(call, provider, outbound)
+        incoming = await send(self._transport, outgoing, self._rules.timeouts)
+        stack.push_async_callback(incoming.close)
+        headers = {**downward(incoming.headers), **told(target, outbound)}
+        if incoming.status >= 400:
+            error = provider.error(target.dialect, incoming.status, await incoming.read(MAX_ERROR), incoming.headers)
+            error.headers.update(headers)
+            raise error
+        try:
+            if call.peek.stream:
+                return await self._stream(call, target, outbound, incoming, headers)
+            return await self._whole(call, target, incoming, headers)
+        except GatewayError as error:
+            error.headers.update(headers)
+            raise
+
+    def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:
+        """A body that we cannot read, of a client whose dialect the provider speaks, is left to the provider to judge: its 400 is the
+        one that the client knows. Raises BadRequest and Unsupported.
+        """
+        try:
+            return target, translate.outgoing(call, target)
+        except Unsupported:
+            raise
+        except BadRequest:
+            if not target.passable:
+                raise
+            target = replace(target, dialect=call.dialect, emulate=frozenset())
+            return target, translate.outgoing(call, target)
+
+    def _addressed(self, call: Call, provider: Provider, outbound: translate.Outbound) -> Outgoing:
+        headers = upward(call.headers, same_dialect=outbound.passed)
+        headers.setdefault("user-agent", self._rules.user_agent)
+        for name, value in provider.hints.items():
+            headers.setdefault(name, value)
+        headers |= outbound.headers
+        headers |= provider.headers()
+        headers["content-type"] = "application/json"
+        headers["accept-encoding"] = "identity"
+        headers["content-length"] = str(len(outbound.body))
+        version = call.version if outbound.passed else None
+        return Outgoing("POST", provider.url(outbound.path, version), headers, outbound.body)
+
+    async def _whole(self, call: Call, target: Target, incoming: Incoming, headers: dict[str, str]) -> Reply:
+        body = await incoming.read(MAX_REPLY)
+        inbound = translate.incoming(call, target, body)
+        headers["content-type"] = "application/json"
+        outcome = Outcome("complete", inbound.usage, inbound.model)
+        return Reply(200, headers, inbound.body, outcome)
+
+    async def _stream(
+        self, call: Call, target: Target, outbound: translate.Outbound, incoming: Incoming, headers: dict[str, str]
+    ) -> Reply:
+        kind = incoming.headers.get("content-type", "")
+        framed = kind.startswith("text/event-stream")
+        if not framed and not outbound.passed:
+            raise BrokenReply(
+                f"The provider answered a streamed call with {kind or 'no content type'} instead of events."
+            )
+        outcome = Outcome()
+        machine = translate.pump(call, target, outbound, outcome, framed=framed)
+        stream = Stream(machine, incoming)
+        await stream.commit(self._rules.commit_after)
+        headers["content-type"] = call.dialect.media_type if framed else kind or "application/octet-stream"
+        headers["cache-control"] = "no-cache"
+        return Reply(200, headers, stream, outcome)
+
+
+def told(target: Target, outbound: translate.Outbound) -> dict[str, str]:
+    """The headers that say who answers, and what of the call was changed."""
+    headers = {
+        f"{PREFIX}provider": target.provider,
+        f"{PREFIX}model": target.destination.model,
+        f"{PREFIX}dialect": target.dialect.name,
+    }
+    if outbound.edits:
+        headers[f"{PREFIX}edited"] = ", ".join(outbound.edits)
+    if outbound.losses:
+        headers[f"{PREFIX}dropped"] = loss_list(outbound.losses)
+    if target.substituted_from:
+        headers[f"{PREFIX}model-substituted"] = f"{target.substituted_from}->{target.destination.model}"
+    return headers

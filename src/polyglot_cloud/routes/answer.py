@@ -1,0 +1,48 @@
+"""Replies and errors as ASGI messages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from polyglot_cloud import wire
+from polyglot_cloud.asgi import Send
+from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.errors import GatewayError, ProviderError
+
+JSON = "application/json"
+
+
+def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+
+
+async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    heads = raw_headers({**headers, "content-length": str(len(body))})
+    await send({"type": "http.response.start", "status": status, "headers": heads})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_json(send: Send, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    await send_whole(send, status, {**(headers or {}), "content-type": JSON}, wire.encode(value))
+
+
+def error_headers(error: GatewayError) -> dict[str, str]:
+    """What an SDK acts on: whether and when to try again."""
+    headers = {name: value for name, value in error.headers.items() if name != "content-type"}
+    if error.should_retry is not None:
+        headers["x-should-retry"] = "true" if error.should_retry else "false"
+    if error.retry_after is not None:
+        headers.setdefault("retry-after", str(max(0, round(error.retry_after))))
+    return headers
+
+
+def rendered(error: GatewayError, dialect: Dialect) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an error for a client of `dialect`: the provider's own bytes where it speaks the same."""
+    headers = error_headers(error)
+    raw = error.raw if isinstance(error, ProviderError) else None
+    if raw is not None and raw.dialect == dialect.name:
+        return raw.status, {**headers, "content-type": raw.content_type}, raw.body
+    return error.status, {**headers, "content-type": JSON}, wire.encode(dialect.write_error(error))
+
+
+async def send_error(send: Send, error: GatewayError, dialect: Dialect) -> None:
+    await send_whole(send, *rendered(error, dialect))

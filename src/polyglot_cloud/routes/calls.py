@@ -1,0 +1,198 @@
+"""The endpoints that call a model: one class for every dialect's face."""
+
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from polyglot_cloud import wire
+from polyglot_cloud.asgi import Receive, Scope, Send
+from polyglot_cloud.bodies import DEFAULT_PACE, ClientGone, Pace, content_length, read_body
+from polyglot_cloud.call import Call, Reply
+from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.draining import Drain
+from polyglot_cloud.errors import BadRequest, GatewayError
+from polyglot_cloud.headers import PREFIX, query_upward
+from polyglot_cloud.pipeline import Pipeline
+from polyglot_cloud.routes.answer import raw_headers, send_error, send_whole
+from polyglot_cloud.routes.presence import Presence
+
+log = logging.getLogger("polyglot_cloud.calls")
+
+
+ANY = "any"
+"""The face of all models."""
+KEPT = 256
+"""Latencies remembered per provider."""
+
+
+class LastCalls:
+    """When each provider was last called through this process, and how long the last calls took: for /health and /info."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at: dict[str, float] = {}
+        self._took: dict[str, deque[float]] = {}
+
+    def note(self, provider: str) -> None:
+        self._at[provider] = self._clock()
+
+    def took(self, provider: str, milliseconds: float) -> None:
+        self._took.setdefault(provider, deque(maxlen=KEPT)).append(milliseconds)
+
+    def ago(self, provider: str) -> float | None:
+        """Seconds since the last call, None where there was none."""
+        at = self._at.get(provider)
+        return None if at is None else self._clock() - at
+
+    def latencies(self, provider: str) -> list[float]:
+        """Milliseconds of the last answered calls."""
+        return list(self._took.get(provider, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What every calling endpoint needs. `wall_clock` is in Unix seconds."""
+
+    pipeline: Pipeline
+    drain: Drain
+    max_body: int
+    last_calls: LastCalls
+    pace: Pace = DEFAULT_PACE
+    wall_clock: Callable[[], float] = time.time
+
+
+class CallEndpoint:
+    """POST of one dialect's face, as an ASGI app. `path` is the dialect's; `{call}` in a route stands for what the client wrote."""
+
+    def __init__(self, edge: Edge, dialect: Dialect, path: str) -> None:
+        self._edge = edge
+        self._dialect = dialect
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _Answer(send, self._dialect)
+        began = time.perf_counter_ns()
+        call: Call | None = None
+        try:
+            with self._edge.drain.track():
+                length = content_length(scope)
+                body = await read_body(receive, self._edge.max_body, content_length=length, pace=self._edge.pace)
+                call = self._call(scope, body, began)
+                async with Presence(receive):
+                    answer.reply = await self._edge.pipeline.handle(call)
+                    await answer.give()
+        except GatewayError as error:
+            await answer.fail(error)
+        except ClientGone:
+            answer.note = "client gone"
+        finally:
+            await answer.close()
+            self._log(call, answer, (time.perf_counter_ns() - began) / 1e9)
+
+    def _call(self, scope: Scope, body: bytes, began: int) -> Call:
+        value = decoded(body, self._dialect.reads)
+        parameters = scope["path_params"]
+        path = self._path.format(**{"call": "", **parameters})
+        peek = self._dialect.peek(value, path)
+        provider = None if parameters["provider"] == ANY else parameters["provider"]
+        return Call(
+            id=uuid.uuid4().hex,
+            dialect=self._dialect,
+            body=body,
+            value=value,
+            peek=peek,
+            provider=provider,
+            path=path,
+            template=template(path, peek.model) if "{call}" in self._path else path,
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+            created=int(self._edge.wall_clock()),
+            elapsed=lambda: time.perf_counter_ns() - began,
+            version=scope.get("state", {}).get("api_version"),
+            query=query_upward(scope["query_string"].decode("latin-1")),
+        )
+
+    def _log(self, call: Call | None, answer: "_Answer", seconds: float) -> None:
+        """One line a call: ids, model, status, timing. Never content, never a key."""
+        reply, peek = answer.reply, call.peek if call else None
+        outcome = reply.outcome if reply else None
+        if outcome is not None and (provider := reply.headers.get(f"{PREFIX}provider") if reply else None):
+            self._edge.last_calls.note(provider)
+            self._edge.last_calls.took(provider, seconds * 1000)
+        log.info(
+            "call id=%s face=%s/%s model=%r stream=%s status=%s outcome=%s upstream_model=%r tokens=%s ms=%.1f%s",
+            call.id if call else "-",
+            call.provider or "any" if call else "-",
+            self._dialect.name,
+            peek.model if peek else None,
+            peek.stream if peek else False,
+            answer.status,
+            outcome.state if outcome else "refused",
+            outcome.model if outcome else None,
+            f"{outcome.usage.input}+{outcome.usage.output}" if outcome and outcome.usage else "-",
+            seconds * 1000,
+            f" note={answer.note!r}" if answer.note else "",
+        )
+
+
+def template(path: str, model: str | None) -> str:
+    """The path with the model's place marked, for a dialect that carries it there ("models/x:countTokens")."""
+    head, colon, method = path.rpartition(":")
+    return f"models/{{model}}{colon}{method}" if model and head else path
+
+
+def decoded(body: bytes, reads: tuple[str, ...]) -> dict[str, object]:
+    """The body as an object. Raises BadRequest for what is none, and for a name among `reads` that stands twice."""
+    try:
+        value = wire.decode_object(body)
+    except wire.InvalidJson as error:
+        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+    if (name := wire.repeated(body, reads)) is not None:
+        raise BadRequest(
+            f"The field {name!r} stands twice in the request body. Which one would count is not certain, so none does.",
+            param=name,
+            code="duplicate_field",
+        )
+    return value
+
+
+class _Answer:
+    """What was sent so far of one call's answer, and how it ends."""
+
+    def __init__(self, send: Send, dialect: Dialect) -> None:
+        self._send = send
+        self._dialect = dialect
+        self.reply: Reply | None = None
+        self.status: int | None = None
+        self.note = ""
+
+    async def give(self) -> None:
+        reply = self.reply
+        assert reply is not None  # noqa: S101  # called with a reply in place
+        self.status = reply.status
+        if isinstance(reply.body, bytes):
+            await send_whole(self._send, reply.status, reply.headers, reply.body)
+            return
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": raw_headers(reply.headers)})
+        async for piece in reply.body:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def fail(self, error: GatewayError) -> None:
+        """The error as a reply of its own, or within the stream that has begun, in the client's dialect."""
+        self.note = error.code or error.type
+        if self.status is None:
+            self.status = error.status
+            await send_error(self._send, error, self._dialect)
+        elif (
+            self.reply is not None and not isinstance(self.reply.body, bytes) and (last := self.reply.body.broke(error))
+        ):
+            await self._send({"type": "http.response.body", "body": last, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        # else: a body that cannot tell it in band is left unfinished, so that its connection breaks
+
+    async def close(self) -> None:
+        if self.reply is not None and not isinstance(self.reply.body, bytes):
+            await self.reply.body.aclose()

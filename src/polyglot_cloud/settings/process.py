@@ -1,0 +1,154 @@
+"""The settings of the process: every POLYGLOT_* variable with its default."""
+
+import socket
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from polyglot_cloud import wire
+from polyglot_cloud.rows import ProviderRow
+from polyglot_cloud.settings import credentials, names, urls, values
+from polyglot_cloud.settings.problems import Problem
+from polyglot_cloud.settings.sources import DEFAULT, Origin, Sources
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+WhenRetired = Literal["refuse", "successor", "pass"]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One setting as it stands. `value` is fit for eyes: no setting of ours is a secret."""
+
+    variable: str
+    value: str
+    origin: Origin
+
+
+class Settings(BaseSettings):
+    """What holds for the whole process. Made by `load`; frozen. A field `x` is the variable POLYGLOT_X, in docs/settings.md.
+
+    Sizes are in bytes, times in seconds. `ports` maps a provider's name as variables have it, in lower case, to the port of
+    POLYGLOT_PORT_<NAME>; a provider that is not in it has its row's.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=names.PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: values.Host = "127.0.0.1"
+    ports: dict[str, values.Port] = Field(default_factory=dict)
+    allowed_hosts: values.Hosts = ()
+    allowed_origins: values.Origins = ()
+    data_dir: values.FilePath = Path("artifacts")
+    log_level: Annotated[LogLevel, values.choice("debug", "info", "warning", "error")] = "info"
+    catalog: values.FilePath | None = None
+    aliases: values.Aliases = Field(default_factory=dict)
+    retired: Annotated[WhenRetired, values.choice("refuse", "successor", "pass")] = "refuse"
+    max_body_bytes: values.Size = 32 * 1024 * 1024
+    commit_after: values.Seconds = 10.0
+    connect_timeout: values.SomeSeconds = 5.0
+    read_timeout: values.SomeSeconds = 600.0
+    body_timeout: values.SomeSeconds = 60.0
+    drain_timeout: values.Seconds = 30.0
+    env_file: values.FilePath = Path(".env")
+
+    _sources: Sources = PrivateAttr(default_factory=lambda: Sources({}, {}, Origin("dotenv", ".env")))
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+    _findings: tuple[Problem, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  pydantic-settings hands it over
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed over: neither the environment of this process nor a file is read behind its back."""
+        return (init_settings,)
+
+    def remember(self, sources: Sources, origins: dict[str, Origin], findings: Iterable[Problem]) -> None:
+        """Where the values came from; said once, by `load`."""
+        self._sources, self._origins, self._findings = sources, origins, tuple(findings)
+
+    def origin(self, variable: str) -> Origin:
+        """Where the value of a POLYGLOT_* variable comes from."""
+        return self._origins.get(variable, DEFAULT)
+
+    def credentials(
+        self,
+        rows: Sequence[ProviderRow],
+        *,
+        foreign: Collection[str] | None = None,
+        machine: str | None = None,
+    ) -> dict[str, credentials.Access]:
+        """How each provider is reached, by name. Raises SettingsError for base URLs and ports that cannot be used.
+
+        `foreign` are the providers that the user's catalog added, or whose base_url or key_variables it changed. Where that catalog
+        was named in `.env`, they get keys from the same file only; None: all of them are held to that. `machine` is this machine's
+        name, by default what the system says.
+        """
+        from_file = self.origin(VARIABLES["catalog"]).kind == "dotenv"
+        suspects = (row.name for row in rows) if foreign is None else foreign
+        circumstances = credentials.Circumstances(
+            sources=self._sources,
+            listeners=self._listeners(rows, machine or socket.gethostname()),
+            ports={row.name: self._port(row) for row in rows},
+            foreign=frozenset(suspects) if from_file else frozenset(),
+            known=self._known(rows),
+        )
+        return credentials.collect(rows, circumstances)
+
+    def problems(self, rows: Sequence[ProviderRow]) -> list[Problem]:
+        """What is wrong with the settings apart from single providers: the `.env` file, unknown names, aliases that lead nowhere."""
+        unknown = names.unknown(self._sources, VARIABLES.values(), rows)
+        return [*self._findings, *unknown, *self._lost_aliases({row.name for row in rows})]
+
+    def in_force(self, rows: Sequence[ProviderRow]) -> list[InForce]:
+        """Every setting of ours with its value and origin, the providers' ports among them."""
+        found = []
+        for name, variable in VARIABLES.items():
+            found.append(InForce(variable, _shown(getattr(self, name)), self.origin(variable)))
+            if name == "host":
+                found += [InForce(names.port(row.name), _shown(self._port(row)[0]), self._port(row)[1]) for row in rows]
+        return found
+
+    def _port(self, row: ProviderRow) -> tuple[int | None, Origin]:
+        return self.ports.get(names.stem(row.name).lower(), row.port), self.origin(names.port(row.name))
+
+    def _listeners(self, rows: Iterable[ProviderRow], machine: str) -> urls.Listeners:
+        ports = (self._port(row)[0] for row in rows)
+        own = (self.host, *self.allowed_hosts, machine, f"{machine}.local")
+        return urls.Listeners.of(own, (port for port in ports if port))
+
+    def _known(self, rows: Iterable[ProviderRow]) -> frozenset[str]:
+        return frozenset(VARIABLES.values()).union(*(names.of_provider(row) for row in rows))
+
+    def _lost_aliases(self, providers: Collection[str]) -> list[Problem]:
+        variable = VARIABLES["aliases"]
+        return [
+            Problem(
+                f"has an alias {alias} for a provider that is not there. There are: {', '.join(sorted(providers))}.",
+                variable,
+                str(self.origin(variable)),
+            )
+            for alias, target in self.aliases.items()
+            if target.partition("/")[0] not in providers
+        ]
+
+
+VARIABLES = {name: names.PREFIX + name.upper() for name in Settings.model_fields if name != "ports"}
+"""Each field's variable. `ports` has one per provider instead."""
+
+
+def _shown(value: Any) -> str:
+    """A value for eyes, in the spelling that the setting takes."""
+    if value is None or value in ((), {}):
+        return "none"
+    if isinstance(value, dict):
+        return wire.encode(value).decode()
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

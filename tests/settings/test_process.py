@@ -1,0 +1,90 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from polyglot_cloud.rows import ProviderRow
+from polyglot_cloud.settings import load
+
+Write = Callable[[str], Path]
+
+
+def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderRow]) -> None:
+    path = dotenv("POLYGLOT_READ_TIMEOUT=0.5\nPOLYGLOT_ALLOWED_HOSTS=a.example,b.example\n")
+    environ = {"POLYGLOT_PORT_GROK": "9", "POLYGLOT_ALIASES": '{"fast": "gemini/low"}'}
+    shown = {
+        found.variable: (found.value, str(found.origin))
+        for found in load(environ, path, flags={"host": "::1"}).in_force(rows)
+    }
+    assert shown["POLYGLOT_HOST"] == ("::1", "flag")
+    assert shown["POLYGLOT_PORT_OPENAI"] == ("8100", "default")
+    assert shown["POLYGLOT_PORT_GROK"] == ("9", "environment")
+    assert shown["POLYGLOT_ALIASES"] == ('{"fast":"gemini/low"}', "environment")
+    assert shown["POLYGLOT_READ_TIMEOUT"] == ("0.5", f".env ({path})")
+    assert shown["POLYGLOT_COMMIT_AFTER"] == ("10", "default")
+    assert shown["POLYGLOT_ALLOWED_HOSTS"] == ("a.example, b.example", f".env ({path})")
+    assert shown["POLYGLOT_ALLOWED_ORIGINS"] == shown["POLYGLOT_CATALOG"] == ("none", "default")
+    assert len(shown) == 15 + 4
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("POLYGLOT_MAX_BODY_BYTE", "POLYGLOT_MAX_BODY_BYTES"),
+        ("POLYGLOT_PORT", "POLYGLOT_PORT_GROK"),
+        ("POLYGLOT_TIMEOUT", "POLYGLOT_READ_TIMEOUT"),
+        ("POLYGLOT_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        ("POLYGLOT_PORT_OPENAPI", "POLYGLOT_PORT_OPENAI"),
+        ("POLYGLOT_ANTROPIC_BASE_URL", "POLYGLOT_ANTHROPIC_BASE_URL"),
+        ("POLYGLOT_PORTS", "POLYGLOT_PORT_GROK"),
+        ("polyglot_host", "POLYGLOT_HOST"),
+        ("OPENAI_MODEL_NAME_HIHG", "OPENAI_MODEL_NAME_HIGH"),
+        ("GROK_MODEL_NAMES", "GROK_MODEL_NAME"),
+        ("POLYGLOT_ZZZZZZZZZZZZZZZZ", None),
+    ],
+)
+def test_an_unknown_name_is_reported_from_either_source(
+    name: str, meant: str | None, dotenv: Write, rows: list[ProviderRow]
+) -> None:
+    path = dotenv(f"{name}=1\n")
+    for settings, source in (
+        (load({name: "1"}, path.with_name("absent")), "environment"),
+        (load({}, path), f".env ({path})"),
+    ):
+        (problem,) = settings.problems(rows)
+        assert (problem.variable, problem.source, problem.level) == (name, source, "warning")
+        assert "is no setting, and has no effect." in str(problem)
+        assert str(problem).partition("Did you mean ")[2] == (f"{meant}?" if meant else "")
+
+
+def test_known_names_and_other_peoples_are_left_alone(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    environ = {
+        "POLYGLOT_HOST": "::1",
+        "POLYGLOT_PORT_GROK": "1",
+        "POLYGLOT_GROK_BASE_URL": "https://h.example",
+        "OPENAI_MODEL_NAME": "x",
+        "OPENAI_MODEL_NAME_LOW": "x",
+        "OPENAI_LOG": "debug",
+        "PATH": "/bin",
+    }
+    assert load(environ, tmp_path / ".env").problems(rows) == []
+
+
+def test_a_further_provider_makes_its_names_known(tmp_path: Path, provider: Callable[..., ProviderRow]) -> None:
+    environ = {"POLYGLOT_PORT_MY_LLM": "1", "MY_LLM_MODEL_NAME_HIGH": "x"}
+    settings = load(environ, tmp_path / ".env")
+    assert settings.problems([provider("my-llm", None)]) == []
+    assert len(settings.problems([provider("other", None)])) == 1
+
+
+def test_an_alias_for_nobody_is_an_error(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    settings = load({"POLYGLOT_ALIASES": '{"a": "gemini/low", "b": "gemeni/low"}'}, tmp_path / ".env")
+    (problem,) = settings.problems(rows)
+    assert "has an alias b for a provider that is not there" in str(problem)
+    assert "anthropic, gemini, grok, openai" in str(problem)
+
+
+def test_findings_of_the_file_are_kept(dotenv: Write, rows: list[ProviderRow]) -> None:
+    path = dotenv("POLYGLOT_HOST=::1\n")
+    path.chmod(0o644)
+    assert "chmod 600" in str(load({}, path).problems(rows)[0])

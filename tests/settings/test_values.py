@@ -1,0 +1,107 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polyglot_cloud.settings import values
+
+READ: list[tuple[Callable[[Any], object], Any, object]] = [
+    (values.size, "33554432", 33554432),
+    (values.size, 10, 10),
+    (values.size, "32MiB", 32 * 1024**2),
+    (values.size, " 10 MB ", 10_000_000),
+    (values.size, "512k", 512 * 1024),
+    (values.size, "1GiB", 1024**3),
+    (values.size, "1.5KiB", 1536),
+    (values.size, "7B", 7),
+    (values.seconds, "10", 10.0),
+    (values.seconds, "0", 0.0),
+    (values.seconds, 2.5, 2.5),
+    (values.seconds, "10s", 10.0),
+    (values.seconds, "500ms", 0.5),
+    (values.seconds, "2m", 120.0),
+    (values.seconds, "24h", 86400.0),
+    (values.some_seconds, "0.1", 0.1),
+    (values.port, "0", 0),
+    (values.port, " 8100 ", 8100),
+    (values.port, 65535, 65535),
+    (values.host, "127.0.0.1", "127.0.0.1"),
+    (values.host, "[::1]", "::1"),
+    (values.host, "FE80::1%eth0", "fe80::1%eth0"),
+    (values.host, "Gate.Example", "gate.example"),
+    (values.host, "my_box", "my_box"),
+    (values.hosts, "a.example, B.example,, a.example", ("a.example", "b.example")),
+    (values.hosts, '["a.example", "::1", ""]', ("a.example", "::1")),
+    (values.hosts, ("a.example",), ("a.example",)),
+    (values.hosts, "[]", ()),
+    (values.origins, "http://localhost:3000,HTTPS://App.example/", ("http://localhost:3000", "https://app.example")),
+    (values.origins, "https://app.example:443, http://app.example:80", ("https://app.example", "http://app.example")),
+    (values.origins, "http://[::1]:3000", ("http://[::1]:3000",)),
+    (values.origins, "chrome-extension://abcdef", ("chrome-extension://abcdef",)),
+    (values.aliases, '{"fast": "gemini/low"}', {"fast": "gemini/low"}),
+    (values.aliases, {"a": "b/c/d"}, {"a": "b/c/d"}),
+    (values.path, " a/b ", Path("a/b")),
+    (values.path, Path("a"), Path("a")),
+]
+
+
+@pytest.mark.parametrize(("reader", "text", "expected"), READ)
+def test_values_in_the_spellings_people_use(reader: Callable[[Any], object], text: Any, expected: object) -> None:
+    assert reader(text) == expected
+
+
+REFUSED: list[tuple[Callable[[Any], object], Any, str]] = [
+    (values.size, "32 apples", "must be a size"),
+    (values.size, "-1", "must be a size"),
+    (values.size, "1e3", "must be a size"),
+    (values.size, "nan", "must be a size"),
+    (values.size, "0", "from 1 byte"),
+    (values.size, "2000GiB", "1024 GiB"),
+    (values.seconds, "soon", "must be a time"),
+    (values.seconds, "-1", "must be a time"),
+    (values.seconds, "inf", "must be a time"),
+    (values.seconds, "25h", "at most one day"),
+    (values.some_seconds, "0", "more than zero"),
+    (values.some_seconds, "0ms", "more than zero"),
+    (values.port, "65536", "must be a port"),
+    (values.port, "-1", "must be a port"),
+    (values.port, "81o0", "must be a port"),
+    (values.port, "8100.0", "must be a port"),
+    (values.port, "٨١٠٠", "must be a port"),
+    (values.host, "http://h", "without scheme"),
+    (values.host, "h:80", "without scheme"),
+    (values.host, "a b", "without scheme"),
+    (values.host, "", "without scheme"),
+    (values.host, "*", "without scheme"),
+    (values.host, "127.1", "a whole address"),
+    (values.host, "8100", "a whole address"),
+    (values.hosts, "a.example,*", "must name each host"),
+    (values.hosts, "[1]", "list of texts"),
+    (values.hosts, "[", "must be a list"),
+    (values.hosts, "a b", "without scheme"),
+    (values.origins, "*", "any web page spend"),
+    (values.origins, "null", "any web page spend"),
+    (values.origins, "app.example", "must be origins"),
+    (values.origins, "http://app.example/path", "must be origins"),
+    (values.origins, "http://user@app.example", "must be origins"),
+    (values.origins, "http://app.example:x", "must be origins"),
+    (values.origins, "http://app.example:0", "must be origins"),
+    (values.origins, "http://", "must be origins"),
+    (values.aliases, "{", "must be a JSON object"),
+    (values.aliases, "[]", "must be a JSON object"),
+    (values.aliases, '{"a": 1}', "each target"),
+    (values.aliases, '{"a": "gpt"}', "each target"),
+    (values.aliases, '{"a": "/gpt"}', "each target"),
+    (values.aliases, '{"a": "openai/"}', "each target"),
+    (values.aliases, '{"high": "openai/low"}', "an alias is one word"),
+    (values.aliases, '{"": "openai/low"}', "an alias is one word"),
+    (values.aliases, '{"a b": "openai/low"}', "an alias is one word"),
+    (values.path, "~nobody-of-this-name/x", "home directory"),
+]
+
+
+@pytest.mark.parametrize(("reader", "text", "reason"), REFUSED)
+def test_other_values_are_refused_with_what_would_do(reader: Callable[[Any], object], text: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        reader(text)

@@ -1,0 +1,57 @@
+import pytest
+
+from polyglot_cloud.headers import downward, loss_list, upward
+from polyglot_cloud.neutral import Loss
+
+SECRETS = ["authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"]
+
+
+@pytest.mark.parametrize(
+    "name", [*SECRETS, "host", "accept-encoding", "content-length", "transfer-encoding", "connection", "te"]
+)
+@pytest.mark.parametrize("same_dialect", [True, False])
+def test_secrets_and_the_connections_own_headers_stay_here(name: str, same_dialect: bool) -> None:
+    assert upward([(name, "x")], same_dialect=same_dialect) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["origin", "referer", "sec-fetch-site", "x-forwarded-for", "forwarded", "x-polyglot-tenant", "x-run-id", "x-agent"],
+)
+def test_who_the_client_is_stays_here(name: str) -> None:
+    assert upward([(name, "x")], same_dialect=True) == {}
+
+
+def test_vendor_headers_go_up_in_the_same_dialect_only() -> None:
+    headers = [("anthropic-beta", "a"), ("user-agent", "claude-cli"), ("traceparent", "00-1"), ("anthropic-beta", "b")]
+    assert upward(headers, same_dialect=True) == {
+        "anthropic-beta": "a, b",
+        "user-agent": "claude-cli",
+        "traceparent": "00-1",
+    }
+    assert upward(headers, same_dialect=False) == {"traceparent": "00-1"}
+
+
+def test_what_connection_names_is_hop_by_hop() -> None:
+    headers = [("connection", "close, X-Private"), ("x-private", "1"), ("x-public", "2")]
+    assert upward(headers, same_dialect=True) == {"x-public": "2"}
+
+
+def test_rate_limits_and_request_ids_come_down_and_nothing_of_the_hosts_own() -> None:
+    headers = {
+        "x-ratelimit-remaining-tokens": "5", "anthropic-ratelimit-tokens-reset": "t", "request-id": "r", "retry-after": "3",
+        "x-polyglot-sandbox": "openai", "set-cookie": "s", "server": "cloudflare", "transfer-encoding": "chunked", "x-internal": "1",
+    }  # fmt: skip
+    assert sorted(downward(headers)) == [
+        "anthropic-ratelimit-tokens-reset", "request-id", "retry-after", "x-polyglot-sandbox", "x-ratelimit-remaining-tokens",
+    ]  # fmt: skip
+
+
+def test_losses_in_a_header_value() -> None:
+    losses = [
+        Loss("/seed", "dropped", ""),
+        Loss("/temperature", "approximated", ""),
+        Loss("/seed", "dropped", ""),
+        Loss("/x\r\nset-cookie: ü", "dropped", ""),
+    ]
+    assert loss_list(losses) == "/seed, /temperature (approximated), /x??set-cookie: ?"

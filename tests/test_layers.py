@@ -1,0 +1,109 @@
+"""Imports point downward only, neighbours do not know each other, and each third-party library is named in one place."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "polyglot_cloud"
+
+LAYERS = {
+    "cli": 6, "__main__": 6, "server": 6,
+    "app": 5, "routes": 5, "door": 5, "checkup": 5, "listeners": 5, "bodies": 5, "sockets": 6,
+    "pipeline": 3, "stream": 3, "probe": 3,
+    "translate": 2, "call": 1.5, "providers": 2, "transport": 2, "catalog": 2, "settings": 2,
+    "dialects": 1,
+    "neutral": 0, "rows": 0, "sse": 0, "wire": 0, "errors": 0, "headers": 0, "draining": 0, "asgi": 0, "hosts": 0,
+}  # fmt: skip
+"""Rooms by layer; `call` holds records over dialects and is read by layer 2 and above."""
+
+WITHIN = {0: True, 5: True, 6: True, 3: True}
+"""Layers whose rooms may know each other. In the others neighbours do not import each other."""
+
+LIBRARIES = {
+    "uvicorn": {"server", "sandbox"},
+    "uvloop": {"server"},
+    "httptools": {"server"},
+    "starlette": {"app", "routes"},
+    "httpx": {"transport", "pipeline", "app"},
+    "pydantic": {"settings"},
+    "pydantic_settings": {"settings"},
+    "dotenv": {"settings"},
+    "msgspec": {"wire", "sandbox"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield parts[0] if parts != ("__init__",) else "", path
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            yield from (f"{module}.{alias.name}" for alias in node.names) if module == "polyglot_cloud" else (module,)
+
+
+CASES = list(modules())
+
+
+@pytest.mark.parametrize(("room", "path"), CASES, ids=[str(path.relative_to(SOURCE)) for _, path in CASES])
+def test_imports_point_downward(room: str, path: Path) -> None:
+    for name in imported(path):
+        head, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if head == "polyglot_cloud":
+            check_own(room, target, path)
+        elif head not in sys.stdlib_module_names:
+            assert room in LIBRARIES.get(head, set()), f"{path}: {head} has its place elsewhere: {LIBRARIES.get(head)}"
+
+
+def check_own(room: str, target: str, path: Path) -> None:
+    if target in {room, "__version__", ""}:
+        return
+    if room == "sandbox" or target == "sandbox":
+        assert room == "cli", f"{path}: the sandbox knows nothing of ours, and only the command line knows it"
+        return
+    if room == "":
+        return  # the public door
+    assert target in LAYERS, f"{path}: {target} has no layer; draw it in docs/architecture.md and name it here"
+    above, below = LAYERS[room], LAYERS[target]
+    assert below < above or (below == above and WITHIN.get(above, False)), f"{path}: {room} may not import {target}"
+
+
+def test_dialects_do_not_know_each_other() -> None:
+    names = {path.name for path in (SOURCE / "dialects").iterdir() if path.is_dir()}
+    for name in names:
+        for path in (SOURCE / "dialects" / name).glob("*.py"):
+            others = {found for found in imported(path) for other in names - {name} if f"dialects.{other}" in found}
+            assert not others, f"{path}: {others}"
+
+
+def test_no_host_is_named_outside_providers_and_config() -> None:
+    hosts = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.x.ai")
+    for room, path in CASES:
+        if room not in {"providers", "sandbox"}:  # the stand-ins name their vendor in error details, as it does
+            text = path.read_text()
+            assert not [host for host in hosts if host in text], path
+
+
+def test_no_code_outside_providers_decides_by_a_providers_name() -> None:
+    for room, path in CASES:
+        if room in {"providers", "sandbox", "dialects"}:  # a dialect may know its own name
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and not about_dialects(node):
+                named = [part.value for part in [node.left, *node.comparators] if isinstance(part, ast.Constant)]
+                assert not {"openai", "gemini", "grok"} & {str(value) for value in named}, f"{path}:{node.lineno}"
+
+
+def about_dialects(node: ast.Compare) -> bool:
+    """`"gemini" in row.dialects` asks for a dialect, which may share a provider's name."""
+    return any(isinstance(part, ast.Attribute) and part.attr == "dialects" for part in node.comparators)

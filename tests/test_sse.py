@@ -1,0 +1,79 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyglot_cloud import sse
+from polyglot_cloud.errors import BrokenReply
+from polyglot_cloud.sse import Decoder, Record, comment, encode, parse
+
+
+def decoded(pieces: list[bytes]) -> list[Record]:
+    decoder = Decoder()
+    records = [record for piece in pieces for record in decoder.feed(piece)]
+    return records + decoder.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "event", "data"),
+    [
+        (b"data: x\n\n", "", b"x"),
+        (b"data:x\n\n", "", b"x"),
+        (b"data:  x\n\n", "", b" x"),
+        (b"event: ping\r\ndata: {}\r\n\r\n", "ping", b"{}"),
+        (b"event:ping\rdata:{}\r\r", "ping", b"{}"),
+        (b"data: a\ndata: b\n\n", "", b"a\nb"),
+        (b": keep-alive\n\n", "", b""),
+        (b"data\n\n", "", b""),
+        (b"id: 7\nretry: 3\ndata: x\n\n", "", b"x"),
+        (b"\xef\xbb\xbfdata: x\n\n", "", b"x"),
+        (b"data: a:b: c\n\n", "", b"a:b: c"),
+    ],
+)
+def test_parse(raw: bytes, event: str, data: bytes) -> None:
+    assert parse(raw) == Record(event, data, raw)
+    assert decoded([raw]) == [Record(event, data, raw)]
+
+
+STREAM = "event: a\ndata: grüße 😀\n\n: note\r\n\r\ndata: 1\rdata: 2\r\rdata: last\n\n".encode()
+
+
+@pytest.mark.parametrize("cut", range(len(STREAM) + 1))
+def test_any_cut_gives_the_same_records(cut: int) -> None:
+    assert decoded([STREAM[:cut], STREAM[cut:]]) == decoded([STREAM])
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"data: x", b"\n", b"\r\n", b"\r", b"\n\n", b": c", b"event: e", b"data:", b"\xef\xbb\xbf"])
+    ),
+    st.lists(st.integers(min_value=0, max_value=200)),
+)
+def test_any_split_of_any_lines_gives_the_same_records_and_loses_no_byte(lines: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(lines)
+    bounds = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    pieces = [stream[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    whole = decoded([stream])
+    assert decoded(pieces) == whole
+    assert b"".join(record.raw for record in whole) == stream
+
+
+def test_what_stands_without_its_blank_line_waits_for_the_end() -> None:
+    decoder = Decoder()
+    assert decoder.feed(b"data: half") == []
+    assert decoder.pending == b"data: half"
+    assert decoder.close() == [Record("", b"half", b"data: half")]
+    assert decoder.close() == []
+
+
+def test_an_event_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT", 10)
+    with pytest.raises(BrokenReply, match="more than 10 bytes"):
+        Decoder().feed(b"data: 0123456789")
+
+
+def test_encode_and_comment_are_read_back() -> None:
+    assert decoded([encode(b'{"a":1}', "x") + encode(b"[DONE]") + comment("two\nlines")]) == [
+        Record("x", b'{"a":1}', b'event: x\ndata: {"a":1}\n\n'),
+        Record("", b"[DONE]", b"data: [DONE]\n\n"),
+        Record("", b"", b": two lines\n\n"),
+    ]
