@@ -14,6 +14,13 @@ async def test_an_unknown_path_is_a_404_in_openais_shape(path: str) -> None:
     assert reply.json()["error"]["code"] in {"unknown_url", "method_not_allowed"}
 
 
+@pytest.mark.parametrize("path", ["/v1/openai/embeddings", "/v1/openai/files", "/v1/openai/audio/speech", "/v1/quote", "/metrics"])
+async def test_what_is_left_out_on_purpose_says_so(path: str) -> None:
+    message = (await post(application(replying()[0]), path, {})).json()["error"]["message"]
+    assert " not " in message
+    assert "/docs" not in message
+
+
 async def test_another_method_is_a_405_that_names_the_right_one() -> None:
     reply = await get(application(replying()[0]), "/v1/openai/chat/completions")
     assert (reply.status_code, reply.headers["allow"]) == (405, "POST")

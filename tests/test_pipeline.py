@@ -10,17 +10,22 @@ import respx
 
 from harness import HELLO, HOSTS, KEYS, Pieces, application, post, replying, streamed
 
-CHAT_REPLY = b'{ "id":"chatcmpl-1", "object":"chat.completion","created":1,"model":"gpt-6.1-terra-x",\n "choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}], "usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}, "new_field": [1.50] }'
+CHAT_REPLY = (
+    b'{ "id":"chatcmpl-1", "object":"chat.completion","created":1,"model":"gpt-6.1-terra-x",\n "choices":[{"index":0,"message":'
+    b'{"role":"assistant","content":"hi"},"finish_reason":"stop"}], '
+    b'"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}, "new_field": [1.50] }'
+)
 MESSAGE = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-5-5",
     "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn", "stop_sequence": None,
     "usage": {"input_tokens": 3, "output_tokens": 1},
 }  # fmt: skip
+HEAD = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":['
 CHUNKS = [
-    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n',
-    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n',
-    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
-    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}\n\n',
+    HEAD + b'{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n',
+    HEAD + b'{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n',
+    HEAD + b'{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    HEAD + b'],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}\n\n',
     b"data: [DONE]\n\n",
 ]
 
@@ -29,7 +34,7 @@ def chat(**fields: Any) -> dict[str, Any]:
     return {"model": "gpt-6.1-terra", "messages": HELLO, **fields}
 
 
-def json_reply(value: Any, status: int = 200, **headers: str) -> httpx.Response:
+def json_reply(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> httpx.Response:
     return httpx.Response(status, json=value, headers=headers)
 
 
@@ -84,7 +89,9 @@ async def test_the_gateways_key_goes_up_and_the_clients_never(provider: str, hea
 
 async def test_vendor_headers_go_up_and_rate_limits_come_down() -> None:
     upstream, seen = replying(
-        json_reply(MESSAGE, **{"request-id": "req_1", "anthropic-ratelimit-tokens-remaining": "9", "set-cookie": "a=b"})
+        json_reply(
+            MESSAGE, headers={"request-id": "req_1", "anthropic-ratelimit-tokens-remaining": "9", "set-cookie": "a=b"}
+        )
     )
     headers = {"anthropic-beta": "x-2026", "anthropic-version": "2023-06-01", "user-agent": "claude-cli/2"}
     body = {"model": "claude-sonnet-5-5", "max_tokens": 5, "messages": HELLO}
@@ -228,7 +235,7 @@ async def test_an_error_in_the_same_dialect_comes_back_as_it_stands() -> None:
 
 async def test_an_error_of_another_dialect_arrives_in_the_clients_with_status_and_wait() -> None:
     body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_9"}
-    upstream, _ = replying(json_reply(body, 529, **{"retry-after": "3", "request-id": "req_9"}))
+    upstream, _ = replying(json_reply(body, 529, {"retry-after": "3", "request-id": "req_9"}))
     reply = await post(application(upstream), "/v1/anthropic/chat/completions", {"messages": HELLO})
     assert reply.status_code == 529
     assert reply.json()["error"]["message"] == "Overloaded"

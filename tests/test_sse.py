@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +53,7 @@ def test_any_cut_gives_the_same_records(cut: int) -> None:
 def test_any_split_of_any_lines_gives_the_same_records_and_loses_no_byte(lines: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(lines)
     bounds = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    pieces = [stream[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in pairwise(bounds)]
     whole = decoded([stream])
     assert decoded(pieces) == whole
     assert b"".join(record.raw for record in whole) == stream

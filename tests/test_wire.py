@@ -13,7 +13,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 OBJECTS = st.dictionaries(st.text(max_size=6), JSON, max_size=6)
-SPELLINGS = (
+SPELLINGS: tuple[dict[str, Any], ...] = (
     {"separators": (",", ":")},
     {},
     {"indent": 2},

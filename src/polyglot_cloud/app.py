@@ -197,6 +197,29 @@ def answer_error(request: Request, error: GatewayError) -> Response:
     return Response(body, status, headers)
 
 
+NOT_HERE = {
+    "embeddings": "Embeddings are not offered yet; ask the provider itself.",
+    "files": "Files are not kept here; send them inline, or use the provider's own endpoint.",
+    "batches": "Batches are not offered; use the provider's own endpoint.",
+    "realtime": "Realtime sessions are not offered; use the provider's own endpoint.",
+    "images": "Image generation is not offered; use the provider's own endpoint.",
+    "audio": "Audio endpoints are not offered; chat/completions takes audio where a model does.",
+    "moderations": "Moderations are not offered; use the provider's own endpoint.",
+    "completions": "The old completions endpoint is not offered; use chat/completions.",
+    "assistants": "Assistants are not offered; use chat/completions or responses.",
+    "quote": "Quotes are not offered yet.",
+    "receipts": "Receipts are not kept yet.",
+    "usage": "Usage is not recorded yet.",
+    "metrics": "Metrics are not offered yet.",
+}
+"""Endpoints that a client may well expect, by their first segment: each says that it is left out on purpose."""
+
+
+def not_here(path: str) -> str:
+    segments = [segment for segment in path.split("/") if segment]
+    return next((NOT_HERE[segment] for segment in segments if segment in NOT_HERE), "GET /docs lists what is here.")
+
+
 def answer_http(request: Request, error: HTTPException) -> Response:
     """The router's own 404 and 405."""
     method, path = request.method, request.url.path
@@ -205,7 +228,7 @@ def answer_http(request: Request, error: HTTPException) -> Response:
         return answer_error(
             request, WrongMethod(f"{method} is not for {path}; {allowed} is.", headers={"allow": allowed})
         )
-    return answer_error(request, UnknownPath(f"Unknown request URL: {method} {path}. GET /docs lists what is here."))
+    return answer_error(request, UnknownPath(f"Unknown request URL: {method} {path}. {not_here(path)}"))
 
 
 def answer_defect(request: Request, error: Exception) -> Response:

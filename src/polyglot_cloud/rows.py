@@ -57,8 +57,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Pico-dollars (1e-12 USD) per token, which every published price is a whole number of, by kind of token: "input", "output",
-    "cache_read", "cache_write", "cache_write_1h", "cache_write_12h", "input_audio", "reasoning_output", and the same under "batch_", "flex_" and "priority_".
+    """Pico-dollars (1e-12 USD) per token: every published price is a whole number of them.
+
+    By kind of token: "input", "output", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h", "input_audio",
+    "reasoning_output", and the same under "batch_", "flex_" and "priority_".
     """
 
     pico_per_token: dict[str, int]

@@ -127,7 +127,12 @@ def _model_of(value: Any) -> str | None:
 
 def reply_context(call: Call, target: Target) -> ReplyContext:
     return ReplyContext(
-        target.provider, target.destination.model, call.created, f"chatcmpl-{call.id}", call.peek.include_usage
+        provider=target.provider,
+        model=target.destination.model,
+        created=call.created,
+        id=f"chatcmpl-{call.id}",
+        include_usage=call.peek.include_usage,
+        elapsed=call.elapsed,
     )
 
 

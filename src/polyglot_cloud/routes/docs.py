@@ -182,12 +182,14 @@ code, pre { font: 14px/1.45 ui-monospace, monospace } pre { background: #8881; p
 """
 
 
+def _row(operation: Operation) -> str:
+    cells = f"<td><code>{escape(operation.path)}</code></td><td>{escape(operation.summary)}</td>"
+    return f'<tr><td class="verb">{operation.method}</td>{cells}</tr>'
+
+
 def page(face: Face, version: str) -> str:
     base = f"http://127.0.0.1:{face.port}" if face.port else f"http://127.0.0.1:PORT/v1/{face.row.name}"
-    rows = "".join(
-        f'<tr><td class="verb">{operation.method}</td><td><code>{escape(operation.path)}</code></td><td>{escape(operation.summary)}</td></tr>'
-        for operation in offered(face)
-    )
+    rows = "".join(_row(operation) for operation in offered(face))
     title = escape(face.title)
     key = "configured" if face.has_key else "not configured: calls answer 503 and say how to set it"
     return f"""<!doctype html>

@@ -45,6 +45,11 @@ def test_trap_02_blank_text_beside_a_call_vanishes() -> None:
     assert shape(turns) == [("user", ["a"]), ("assistant", ["t1"]), ("user", ["t1"])]
 
 
+def test_white_space_that_the_model_said_beside_a_call_stays() -> None:
+    turns = messages(said("user", "a"), said("assistant", " ", call("t1")), said("user", result("t1")))
+    assert shape(turns)[1] == ("assistant", [" ", "t1"])
+
+
 @pytest.mark.parametrize(
     "turns",
     [

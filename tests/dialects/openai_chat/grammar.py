@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
@@ -20,8 +21,9 @@ def check(data: bytes) -> None:
     assert usage is None or _sums(usage["usage"])
     assert len({(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks}) == 1
     deltas, reasons = [], []
+    sdk: ChatCompletionStreamState[Any] = ChatCompletionStreamState()  # raises where it cannot put a message together
     for chunk in chunks:
-        _CHUNK.validate_python(_less_custom(chunk))
+        sdk.handle_chunk(_CHUNK.validate_python(_less_custom(chunk)))
         assert chunk["object"] == "chat.completion.chunk"
         assert chunk.get("usage", "absent" if usage else None) is None
         (choice,) = chunk["choices"]
@@ -79,12 +81,14 @@ def _calls(deltas: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _less_custom(chunk: dict[str, Any]) -> dict[str, Any]:
-    """The SDK's chunk types know function calls only, although its messages know custom ones."""
+    """The SDK's chunk types know function calls only, although its messages know custom ones: told to it as such."""
     copied: dict[str, Any] = json.loads(json.dumps(chunk))
     for choice in copied["choices"]:
         for fragment in choice["delta"].get("tool_calls", []):
-            if fragment.pop("custom", None) and "type" in fragment:
-                fragment["type"] = "function"
+            if custom := fragment.pop("custom", None):
+                fragment["function"] = {"arguments": custom.pop("input"), **custom}
+                if "type" in fragment:
+                    fragment["type"] = "function"
     return copied
 
 

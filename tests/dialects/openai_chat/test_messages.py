@@ -229,6 +229,10 @@ def test_a_conversation_is_written_as_it_was_read() -> None:
     assert losses == []
 
 
+def test_a_turn_that_says_nothing() -> None:
+    assert write(Message("user", []))[0] == [{"role": "user", "content": ""}]
+
+
 def test_a_host_without_the_developer_role() -> None:
     written, _ = write(Message("developer", [Text("d")]), quirks=Quirks(refused=frozenset({"developer"})))
     assert written == [{"role": "system", "content": "d"}]

@@ -97,21 +97,37 @@ def test_the_model_may_be_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    "members",
+    [
+        {"messages": []},
+        {"n": 0},
+        {"n": 129},
+        {"max_tokens": 0},
+        {"max_completion_tokens": -1},
+        {"top_logprobs": 21},
+        {"stop": ["a"] * 5},
+    ],
+)
+def test_bounds_are_the_providers_to_judge_until_a_call_is_translated(members: dict[str, Any]) -> None:
+    peek(**members)
+    assert DIALECT.read_request
+    with pytest.raises(BadRequest) as caught:
+        DIALECT.read_request({"model": "m", "messages": HELLO, **members})
+    assert caught.value.param in members
+
+
+@pytest.mark.parametrize(
     ("members", "param"),
     [
         ({"model": 3}, "model"),
         ({"messages": "hello"}, "messages"),
-        ({"messages": []}, "messages"),
         ({"messages": None}, "messages"),
         ({"messages": ["hello"]}, "messages[0]"),
         ({"messages": [{"role": "user", "content": ["x"]}]}, "messages[0].content[0]"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": []}, "stream_options"),
         ({"stream": True, "stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
-        ({"n": 0}, "n"),
-        ({"n": 129}, "n"),
         ({"n": True}, "n"),
-        ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": "5"}, "max_tokens"),
         ({"max_completion_tokens": 1.5}, "max_completion_tokens"),
         ({"tools": {}}, "tools"),
@@ -120,7 +136,6 @@ def test_the_model_may_be_left_out() -> None:
         ({"reasoning_effort": 1}, "reasoning_effort"),
         ({"stop": 1}, "stop"),
         ({"logprobs": 1}, "logprobs"),
-        ({"top_logprobs": 21}, "top_logprobs"),
         ({"response_format": "json"}, "response_format"),
         ({"audio": "x"}, "audio"),
     ],

@@ -70,6 +70,11 @@ def test_text_usage_and_the_end() -> None:
     ]
 
 
+def test_the_tier_may_come_before_the_usage() -> None:
+    events = read(chunk({"content": "x"}, service_tier="flex"), chunk({}, "stop", usage=USAGE), DONE)
+    assert Metered(Usage(3, 2, tier="flex")) in events
+
+
 def test_thinking_text_and_calls_follow_each_other() -> None:
     events = read(
         chunk({"reasoning_content": "hm"}),

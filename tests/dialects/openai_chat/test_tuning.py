@@ -178,6 +178,7 @@ def test_top_k_and_penalties() -> None:
         ("minimal", ("low", "medium", "high"), "low"),
         ("minimal", ("none", "low", "high"), "low"),
         ("none", ("low", "high"), "low"),
+        ("minimal", ("none", "high"), "high"),
         ("none", ("none", "low"), "none"),
         ("max", ("low", "high", "xhigh"), "xhigh"),
         ("xhigh", ("low", "high"), "high"),

@@ -1,6 +1,8 @@
 from typing import Any
 
 import pytest
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletionChunk
 
 from dialects.openai_chat import grammar
 from dialects.openai_chat.chunks import CONTEXT, METERED, deltas, fold, write
@@ -166,7 +168,7 @@ def test_refusals_annotations_and_logprobs() -> None:
         TextDelta(0, "x", [logprob]),
         TextDelta(0, ""),
         Annotated(0, flat),
-        Annotated(0, {"type": "file_citation"}),
+        Annotated(0, {"type": "file_citation", "index": 13}),
         Closed(0),
         Opened(1, Refusal("")),
         RefusalDelta(1, "no"),
@@ -176,9 +178,8 @@ def test_refusals_annotations_and_logprobs() -> None:
     )
     assert deltas(chunks)[1:] == [
         {"content": "x"},
-        {"annotations": [nested]},
-        {"annotations": [{"type": "file_citation"}]},
         {"refusal": "no"},
+        {"annotations": [nested, {"type": "file_citation", "file_citation": {"index": 13}}]},
         {},
     ]
     assert chunks[1]["choices"][0]["logprobs"] == {"content": [logprob], "refusal": None}
@@ -240,6 +241,40 @@ def test_what_has_no_place_is_a_loss(block: Any) -> None:
     writer = DIALECT.writer(CONTEXT)
     assert writer.feed(Opened(0, block)) + writer.feed(StateDelta(0, State({}))) + writer.feed(Closed(0)) == b""
     assert [loss.kind for loss in writer.losses] == ["dropped"]
+
+
+def test_an_annotation_of_a_call_waits_for_nobody() -> None:
+    chunks = write(Opened(0, ToolCall("a", "f", "")), Annotated(0, {"type": "x", "x": {}}), Finished("stop"))
+    assert {"annotations": [{"type": "x", "x": {}}]} in deltas(chunks)
+
+
+def test_openais_sdk_puts_the_message_together() -> None:
+    chunks = write(
+        STARTED,
+        Opened(0, Thinking("")),
+        ThinkingDelta(0, "hm"),
+        StateDelta(0, State({"signature": "s"})),
+        Closed(0),
+        Opened(1, Text("")),
+        TextDelta(1, "Hi."),
+        Annotated(1, {"type": "url_citation", "url": "https://x", "title": "t", "start_index": 0, "end_index": 1}),
+        Annotated(1, {"type": "file_citation", "index": 3}),
+        Closed(1),
+        Opened(2, ToolCall("a", "f", "{}", state=State({"signature": "t"}))),
+        Closed(2),
+        Opened(3, Image(Url("https://a"))),
+        Opened(4, Image(Url("https://b"))),
+        Finished("tool_calls"),
+    )
+    state: ChatCompletionStreamState[Any] = ChatCompletionStreamState()
+    for chunk in chunks[:-1]:
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+    message: dict[str, Any] = state.get_final_completion().choices[0].message.to_dict()
+    folded = fold(chunks)
+    for name in ("content", "reasoning_content", "reasoning_details", "images"):
+        assert message[name] == folded[name]
+    assert len(folded["annotations"]) == 2
+    assert message["annotations"][0] == folded["annotations"][0]
 
 
 # --- ends ---

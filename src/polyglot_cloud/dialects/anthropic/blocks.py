@@ -68,8 +68,13 @@ def _user_block(draft: Draft, block: Block, at: int) -> Body | None:
 def _assistant_blocks(draft: Draft, blocks: list[Block], at: int) -> list[Body]:
     written: list[Body] = []
     calls = 0
+    calling = any(isinstance(block, ToolCall) for block in blocks)
     for block in blocks:
+        body: Body | None
         match block:
+            case Text(text) if calling and text and not text.strip():
+                # what the model itself said beside a call is taken back as it was (recorded traffic of 2025 shows it)
+                body = cache.marked({"type": "text", "text": text}, block.mark)
             case Text() | Refusal():
                 body = _said(draft, block, at)
             case Thinking():

@@ -60,7 +60,7 @@ class _Thread:
                 self._caller = index
             case "user":
                 self._speak(parts.read_content(message, at, parts.USER), "user", message, at)
-            case "system" | "developer":
+            case _:
                 leader: Role = "developer" if role == "developer" else "system"
                 self._speak(parts.read_content(message, at, parts.TEXT_ONLY), leader, message, at)
 

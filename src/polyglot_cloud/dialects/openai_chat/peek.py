@@ -1,4 +1,8 @@
-"""What the pass-through path looks at in a request, and all it validates. One pass over the messages, no copies."""
+"""What the pass-through path looks at in a request, and all it validates: types, so that what it reads means something. Bounds are the
+provider's to judge, and `read_request`'s where a call is translated. One pass over the messages, no copies.
+"""
+
+import sys
 
 from polyglot_cloud.dialects.openai_chat import fields
 from polyglot_cloud.dialects.openai_chat.fields import Object
@@ -19,12 +23,18 @@ def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this d
     stream = fields.boolean(body, "stream") or False
     options = fields.mapping(body, "stream_options") or {}
     include_usage = fields.boolean(options, "include_usage", "stream_options.") or not stream
-    newer = fields.integer(body, "max_completion_tokens", least=1)
-    older = fields.integer(body, "max_tokens", least=1)
-    needs = _conversation_needs(fields.messages(body)) | _option_needs(body)
+    newer = fields.integer(body, "max_completion_tokens")
+    older = fields.integer(body, "max_tokens")
+    needs = _conversation_needs(_messages(body)) | _option_needs(body)
     if older is not None and newer is None:
         needs.add("max_tokens_name")
     return Peek(model, stream, frozenset(needs), newer if newer is not None else older, include_usage)
+
+
+def _messages(body: Object) -> list[Object]:
+    if body.get("messages") is None:
+        raise fields.missing("messages")
+    return fields.objects(body, "messages")
 
 
 def _conversation_needs(messages: list[Object]) -> set[Need]:
@@ -49,11 +59,11 @@ def _option_needs(body: Object) -> set[Need]:
         needs.add("tools")
         if effort != "none":
             needs.add("tools_with_effort")
-    if fields.strings(body, "stop", most=4):
+    if fields.strings(body, "stop", most=sys.maxsize):
         needs.add("stop")
-    if (fields.integer(body, "n", 1, 128) or 1) > 1:
+    if (fields.integer(body, "n") or 1) > 1:
         needs.add("n")
-    if fields.boolean(body, "logprobs") or fields.integer(body, "top_logprobs", 0, 20) is not None:
+    if fields.boolean(body, "logprobs") or fields.integer(body, "top_logprobs") is not None:
         needs.add("logprobs")
     if (fields.mapping(body, "response_format") or {}).get("type") == "json_schema":
         needs.add("schema")

@@ -91,20 +91,16 @@ def _entry(index: int, found: Trace, provider: str, model: str) -> Object:
     if found.state is not None:
         entry |= {"provider": found.state.provider or provider, "model": found.state.model or model}
         entry["data"] = found.state.raw
-    match found.kind:
-        case "thinking":
-            entry["text"] = found.text
-        case "text":
-            entry |= {"offset": found.offset, "length": found.length}
-        case "tool_call":
-            entry["id"] = found.id
-        case "opaque" if found.opaque is not None:
-            if found.state is not None:
-                entry["state"] = found.state.raw
-            entry |= {"dialect": found.opaque.dialect, "data": found.opaque.raw}
-        case _:
-            pass
-    return entry
+    if found.opaque is not None:
+        if found.state is not None:
+            entry["state"] = found.state.raw
+        return entry | {"dialect": found.opaque.dialect, "data": found.opaque.raw}
+    located: dict[str, Object] = {
+        "thinking": {"text": found.text},
+        "text": {"offset": found.offset, "length": found.length},
+        "tool_call": {"id": found.id},
+    }
+    return entry | located.get(found.kind, {})
 
 
 # --- taking it back ---

@@ -81,9 +81,9 @@ def call_pieces(call: Object) -> tuple[bool, str, str]:
 
 
 def write_annotation(annotation: dict[str, Any]) -> dict[str, Any]:
-    """Chat nests a citation under its type; Responses writes it flat."""
-    kind = annotation.get("type")
-    if kind != "url_citation" or kind in annotation:
+    """Chat nests a citation under its type; Responses writes it flat, where an `index` of its own would confuse SDKs."""
+    kind = str(annotation.get("type"))
+    if kind in annotation:
         return annotation
     return {"type": kind, kind: {name: value for name, value in annotation.items() if name != "type"}}
 

@@ -49,6 +49,7 @@ class _Shown:
     call: ToolCall | None = None
     number: int = 0
     filled: bool = False
+    length: int = 0
     closed: bool = False
     pieces: list[str] = field(default_factory=list)
     held: list[Prose] = field(default_factory=list)
@@ -72,8 +73,8 @@ class Writer:
             "thinking": [],
             "refusal": [],
         }  # open blocks, the first one speaks
-        self._calls = 0
-        self._length = 0  # of content so far, in code points
+        self._calls = self._images = 0
+        self._annotations: list[dict[str, Any]] = []
         self._thought = False  # some reasoning text is out
         self._usage: Usage | None = None
         self._finished = False
@@ -99,7 +100,7 @@ class Writer:
                 self._started = event
             case Finished():
                 return self._finish(event)
-            case Failed():
+            case _:
                 self._dead = True
                 return failure.write_failed(event)
         return b""
@@ -171,6 +172,7 @@ class Writer:
     def _open_media(self, block: Block) -> bytes:
         image = reply.write_image(block) if isinstance(block, Image) else None
         if image is not None:
+            image["index"], self._images = self._images, self._images + 1
             return self._delta(wire.encode({"images": [image]}))
         kind = type(block).__name__
         self.losses.append(Loss("/choices/0/message", "dropped", f"{kind} has no place in a Chat Completions answer"))
@@ -178,10 +180,14 @@ class Writer:
 
     def _prose(self, event: Prose) -> bytes:
         shown = self._blocks[event.index]
-        if shown.trace is None or self._lanes[shown.trace.kind][0] == event.index:
+        lane = self._lane(shown)
+        if not lane or lane[0] == event.index:
             return self._say(shown, event)
         shown.held.append(event)
         return b""
+
+    def _lane(self, shown: _Shown) -> list[int]:
+        return self._lanes.get(shown.trace.kind, []) if shown.trace else []
 
     def _say(self, shown: _Shown, event: Prose) -> bytes:
         match event:
@@ -192,13 +198,12 @@ class Writer:
             case RefusalDelta(_, text):
                 shown.filled = shown.filled or bool(text)
                 return self._delta(b'{"refusal":' + wire.encode(text) + b"}") if text else b""
-            case Annotated(_, annotation):
-                return self._delta(wire.encode({"annotations": [reply.write_annotation(annotation)]}))
+            case _:
+                self._annotations.append(reply.write_annotation(event.annotation))
+                return b""
 
     def _text(self, shown: _Shown, text: str, logprobs: list[dict[str, Any]] | None) -> bytes:
-        if shown.trace is not None:
-            shown.trace.length += len(text)
-        self._length += len(text)
+        shown.length += len(text)
         if logprobs:
             found = wire.encode({"content": logprobs, "refusal": None})
             return self._delta(b'{"content":' + wire.encode(text) + b"}", found)
@@ -221,8 +226,7 @@ class Writer:
         shown.closed = True
         if shown.call is not None:
             return self._close_call(shown)
-        lane = self._lanes.get(shown.trace.kind, []) if shown.trace else []
-        said = b""
+        lane, said = self._lane(shown), b""
         while lane and self._blocks[lane[0]].closed:
             lane.pop(0)
             if lane:
@@ -257,8 +261,9 @@ class Writer:
     def _finish(self, event: Finished) -> bytes:
         rest = b"".join(self._close(index) for index, shown in sorted(self._blocks.items()) if not shown.closed)
         details = reasoning.write_details(self._traces(), self._context.provider, self._context.model)
-        if details:
-            rest += self._delta(wire.encode({"reasoning_details": details}))
+        # each of them whole in one delta: SDKs that put messages together have no rule for joining such lists
+        for name, found in (("annotations", self._annotations), ("reasoning_details", details)):
+            rest += self._delta(wire.encode({name: found})) if found else b""
         reason = wire.encode(finish.settle(event.reason, called=self._calls > 0))
         if event.detail is not None:
             reason += b',"native_finish_reason":' + wire.encode(event.detail)
@@ -273,7 +278,7 @@ class Writer:
             if trace is None:
                 continue
             trace.text = "".join(shown.pieces)
-            trace.offset, offset = offset, offset + trace.length
+            trace.offset, trace.length, offset = offset, shown.length, offset + shown.length
             if trace.stateful or trace.text or trace.length or trace.kind == "tool_call" or shown.filled:
                 traces.append(trace)
         return traces

@@ -1,0 +1,140 @@
+"""The command line, in process; `serve` itself runs in end_to_end."""
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polyglot_cloud import __version__, cli
+from polyglot_cloud.checkup import ProbeResult
+
+KEY = "sk-proj-very-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder, and none of this machine's settings."""
+    for name in list(os.environ):
+        if name.startswith(("POLYGLOT_", "OPENAI", "ANTHROPIC", "GEMINI", "GOOGLE", "GROK", "XAI")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = cli.main(arguments)
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["dance"], ["serve", "--colour"], ["serve", "--port-openai"], ["check", "7"]]
+)
+def test_a_wrong_command_line_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_models_prints_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
+    status, told, _ = run(capsys, "models")
+    assert status == 0
+    assert {"gpt-6.2-sol", "claude-sonnet-5-5", "gemini-4-argon", "grok-4.7", "grok-beta"} <= {
+        line.split()[0] for line in told.splitlines()
+    }
+
+
+def test_models_of_one_provider_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    status, told, _ = run(capsys, "models", "grok", "--json")
+    assert status == 0
+    assert {row["provider"] for row in json.loads(told)} == {"grok"}
+
+
+def test_models_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, complaint = run(capsys, "models", "nobody")
+    assert status == 1
+    assert "openai, anthropic, gemini, grok" in complaint
+
+
+def test_check_without_keys_is_wrong_and_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    status, told, _ = run(capsys, "check")
+    assert status == 1
+    assert "OPENAI_API_KEY not found in .env. Please add it: OPENAI_API_KEY=sk-" in told
+    assert "POLYGLOT_HOST" in told
+
+
+def test_check_shows_where_a_key_stands_and_never_the_key(
+    capsys: pytest.CaptureFixture[str], bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bare / ".env").write_text(f"OPENAI_API_KEY={KEY}\nOPENAI_MODEL_NAME=gpt-4-turbo\n")
+    (bare / ".env").chmod(0o600)
+    monkeypatch.setenv("XAI_API_KEY", KEY)
+    for arguments in (["check"], ["check", "--json"]):
+        status, told, _ = run(capsys, *arguments)
+        assert status == 1
+        assert KEY not in told
+        assert "OPENAI_API_KEY" in told
+        assert "gpt-4-turbo is retired" in told
+
+
+def test_check_online_asks_who_has_a_key(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def probe(provider: Any) -> ProbeResult:
+        asked.append(provider.name)
+        return ProbeResult(True, "answered 200", 12)
+
+    monkeypatch.setattr(cli, "probe", probe)
+    monkeypatch.setenv("XAI_API_KEY", KEY)
+    _, told, _ = run(capsys, "check", "--online")
+    assert asked == ["grok"]
+    assert "12 ms" in told
+
+
+def test_settings_that_cannot_be_read_are_a_report_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYGLOT_RETIRED", "perhaps")
+    status, told, _ = run(capsys, "check")
+    assert status == 1
+    assert "POLYGLOT_RETIRED" in told
+    status, _, complaint = run(capsys, "serve")
+    assert status == 1
+    assert "POLYGLOT_RETIRED" in complaint
+
+
+def test_a_broken_catalog_is_one_clear_complaint(capsys: pytest.CaptureFixture[str], bare: Path) -> None:
+    (bare / "mine.toml").write_text('[[model]]\nid = "x"\n')
+    status, _, complaint = run(capsys, "models", "--catalog", "mine.toml")
+    assert status == 1
+    assert "mine.toml" in complaint
+    assert "Traceback" not in complaint
+
+
+@pytest.mark.parametrize("form", ["--port-openai={port}", "--port-openai {port}"])
+def test_a_taken_port_is_one_clear_line(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        others = [f"--port-{name}=0" for name in ("anthropic", "gemini", "grok")]
+        status, told, complaint = run(capsys, "serve", *form.format(port=port).split(), *others)
+    assert (status, told) == (1, "")
+    line = complaint.strip().splitlines()[-1]
+    assert f"Port {port} for openai is taken" in line
+    assert "POLYGLOT_PORT_OPENAI or --port-openai" in line
+
+
+def test_an_address_for_others_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, complaint = run(capsys, "serve", "--host", "0.0.0.0")
+    assert status == 1
+    assert "virtual keys" in complaint.lower()
