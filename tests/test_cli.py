@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from polyglot_cloud import __version__, cli
 from polyglot_cloud.checkup import ProbeResult
+from polyglot_cloud.settings import load
 
 KEY = "sk-proj-very-secret-0123456789"
 
@@ -120,6 +123,36 @@ def test_a_broken_catalog_is_one_clear_complaint(capsys: pytest.CaptureFixture[s
     assert status == 1
     assert "mine.toml" in complaint
     assert "Traceback" not in complaint
+
+
+def test_a_provider_that_speaks_what_nobody_does_is_one_clear_complaint(
+    capsys: pytest.CaptureFixture[str], bare: Path
+) -> None:
+    text = '[[provider]]\nname = "acme"\nadapter = "openai"\nbase_url = "https://a.example/v1"\nkey_variables = ["A"]\ndialects = ["klingon"]\n'
+    (bare / "mine.toml").write_text(text)
+    status, _, complaint = run(capsys, "serve", "--catalog", "mine.toml")
+    assert status == 1
+    assert '"klingon" is no dialect' in complaint
+
+
+def test_doors_that_settings_opened_are_said_at_every_start(bare: Path) -> None:
+    (bare / ".env").write_text("POLYGLOT_ALLOWED_ORIGINS=https://app.example\n")
+    (note,) = cli.openings(load({}, bare / ".env"))
+    assert note.startswith("Web pages of https://app.example may call (POLYGLOT_ALLOWED_ORIGINS, .env")
+    assert cli.openings(load({}, bare / "none")) == []
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m polyglot_cloud models | head -1"
+    done = subprocess.run(
+        ["sh", "-c", command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ, PYTHONPATH=":".join(sys.path)),
+    )
+    assert done.stdout.startswith("MODEL")
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("form", ["--port-openai={port}", "--port-openai {port}"])

@@ -385,6 +385,40 @@ async def test_an_error_reply_frees_the_connection_too() -> None:
     assert stream.closed
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_redirect_is_not_followed(status: int, stream: bool) -> None:
+    upstream, seen = replying(httpx.Response(status, json={"a": 1}, headers={"location": "https://evil.example/v1"}))
+    reply = await post(application(upstream), "/v1/openai/chat/completions", chat(stream=stream))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (502, "provider_broken_reply")
+    assert len(seen) == 1
+
+
+async def test_a_provider_cannot_speak_in_our_name() -> None:
+    headers = {"x-polyglot-cost": "0", "x-polyglot-provider": "nobody", "x-polyglot-sandbox": "openai"}
+    upstream, _ = replying(httpx.Response(200, content=CHAT_REPLY, headers=headers))
+    reply = await post(application(upstream), "/v1/openai/chat/completions", chat())
+    assert "x-polyglot-cost" not in reply.headers
+    assert reply.headers["x-polyglot-provider"] == "openai"
+    assert reply.headers["x-polyglot-sandbox"] == "openai"
+
+
+@pytest.mark.parametrize("call", ["x:deleteEverything", "x:embedContent", "x:generateContent%3Fkey=mine", "x"])
+async def test_only_known_methods_of_gemini_go_up(call: str) -> None:
+    upstream, seen = replying()
+    reply = await post(application(upstream), f"/v1/gemini/models/{call}", {"contents": []})
+    assert reply.status_code == 404
+    assert seen == []
+
+
+async def test_a_long_model_name_is_short_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    upstream, _ = replying()
+    await post(application(upstream), "/v1/openai/chat/completions", chat(model="m" * 100_000))
+    assert "mmm..." in caplog.text
+    assert len(caplog.text) < 1000
+
+
 async def test_respx_plays_where_the_transport_goes() -> None:
     router = respx.Router()
     route = router.post(f"{HOSTS['openai']}/chat/completions").respond(200, content=CHAT_REPLY)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from polyglot_cloud import __version__
 from polyglot_cloud.asgi import App, Headers, Scope
 from polyglot_cloud.bodies import Pace
-from polyglot_cloud.catalog import Catalog, Choices
+from polyglot_cloud.catalog import BrokenCatalog, Catalog, CatalogFault, Choices
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.door import Door
 from polyglot_cloud.draining import Drain
@@ -82,6 +82,7 @@ def create_app(
     settings: Settings, catalog: Catalog, accesses: Mapping[str, Access], parts: Parts | None = None
 ) -> Application:
     """`catalog` already has the settings' choices over it (`choices`)."""
+    check_dialects(catalog)
     parts = parts or Parts()
     rules = rules_of(settings, accesses)
     providers = {name: provider_of(catalog, access) for name, access in accesses.items()}
@@ -118,6 +119,18 @@ def choices(accesses: Mapping[str, Access], aliases: Mapping[str, str]) -> Choic
     )
 
 
+def check_dialects(catalog: Catalog) -> None:
+    """Raises BrokenCatalog for a provider that is said to speak what nobody here does."""
+    faults = [
+        CatalogFault("catalog", f'provider "{row.name}"', f'"{dialect}" is no dialect; there are {", ".join(DIALECTS)}')
+        for row in catalog.providers.values()
+        for dialect in row.dialects
+        if dialect not in DIALECTS
+    ]
+    if faults:
+        raise BrokenCatalog(faults)
+
+
 def rules_of(settings: Settings, accesses: Mapping[str, Access]) -> Rules:
     return Rules(
         retired=settings.retired,
@@ -139,15 +152,15 @@ def provider_of(catalog: Catalog, access: Access) -> Provider:
 
 def face_of(catalog: Catalog, access: Access, today: date) -> Face:
     """A provider as it stands today: its default may be retired by tomorrow."""
-    row = catalog.providers[access.name]
+    row, tiers = catalog.providers[access.name], catalog.tiers(access.name)
     problems = [] if access.key else [access.missing_key_message]
     try:
         resolution = catalog.resolve(None, provider=access.name, today=today)
     except GatewayError as error:
-        return Face(row, access.port, access.key is not None, None, None, (*problems, error.message))
+        return Face(row, access.port, access.key is not None, None, None, tiers, (*problems, error.message))
     if resolution.substituted_from:
         problems.append(f"{resolution.substituted_from} is retired; {resolution.wire_model} answers in its place.")
-    return Face(row, access.port, access.key is not None, resolution.wire_model, resolution.row, tuple(problems))
+    return Face(row, access.port, access.key is not None, resolution.wire_model, resolution.row, tiers, tuple(problems))
 
 
 # --- routes ---

@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags |= {name: getattr(options, name, None) for name in ("host", "log_level", "catalog", "retired", "env_file")}
     try:
         status: int = options.run(options, flags)
+    except BrokenPipeError:
+        # the reader had enough (`| head`); what is left in the buffer must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SettingsError, BrokenCatalog, BindError, server.Crashed) as error:
         print(f"polyglot-cloud: {error}", file=sys.stderr)
         return 1
@@ -118,7 +122,8 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         if options.sandbox:
             accesses, companions = sandboxed(accesses, stack)
         application = create_app(settings, rows, accesses)
-        notes = [str(problem) for problem in settings.problems(list(rows.providers.values()))]
+        notes = openings(settings)
+        notes += [str(problem) for problem in settings.problems(list(rows.providers.values()))]
         notes += [str(problem) for access in accesses.values() for problem in access.problems if access.key]
 
         def on_ready(bound: list[Bound]) -> None:
@@ -194,6 +199,20 @@ def start_up(
     first = bound[0].url if bound else ""
     text.append(f"  Any model of any provider: {first}/v1/any/chat/completions    What is here: {first}/docs")
     return "\n".join(text) + "\n"
+
+
+def openings(settings: Settings) -> list[str]:
+    """Doors that settings opened: said at every start, since a file in the current folder may have said so."""
+    opened = {"POLYGLOT_ALLOWED_ORIGINS": settings.allowed_origins, "POLYGLOT_ALLOWED_HOSTS": settings.allowed_hosts}
+    words = {
+        "POLYGLOT_ALLOWED_ORIGINS": "Web pages of {} may call",
+        "POLYGLOT_ALLOWED_HOSTS": "Requests for {} are let in",
+    }
+    return [
+        f"{words[name].format(', '.join(value))} ({name}, {settings.origin(name)})."
+        for name, value in opened.items()
+        if value
+    ]
 
 
 def key_word(access: Access) -> str:

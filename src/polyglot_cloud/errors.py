@@ -298,7 +298,8 @@ def classify(
 ) -> ProviderError:
     """The leaf for a provider's error reply, by status and code.
 
-    401, 403 and a 400 with a key code are about the gateway's own credential; 402 is the account's money.
+    401 and whatever has a key code are about the gateway's own credential; 402 is the account's money. A 403 stays one: it is as often
+    about the model or the country as about the key.
     """
     if status == 401 or fault.code in KEY_CODES:
         message = (

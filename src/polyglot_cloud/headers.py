@@ -1,5 +1,5 @@
 """Which headers travel. Up: in the same dialect all but what is the connection's or a secret; across dialects a closed list.
-Down: rate limits, request ids and our own.
+Down: rate limits and request ids. `x-polyglot-*` is ours to say; of a provider only the mark of a stand-in comes through.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,14 +27,15 @@ SECRET_PARAMETERS = frozenset({"key", "access_token", "oauth_token", "api_key"})
 """Query parameters that Google's clients may carry a credential in."""
 ACROSS = frozenset({"traceparent", "tracestate", "x-client-request-id"})
 
-DOWN = frozenset({"x-request-id", "request-id", "retry-after", "retry-after-ms", "x-should-retry"})
+DOWN = frozenset(
+    {"x-polyglot-sandbox", "x-request-id", "request-id", "retry-after", "retry-after-ms", "x-should-retry"}
+)
 DOWN_PREFIXES = (
     "x-ratelimit-",
     "anthropic-ratelimit-",
     "anthropic-priority-",
     "openai-processing-ms",
     "openai-version",
-    PREFIX,
 )
 
 

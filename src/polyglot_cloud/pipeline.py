@@ -90,6 +90,9 @@ class Pipeline:
         incoming = await send(self._transport, outgoing, self._rules.timeouts)
         stack.push_async_callback(incoming.close)
         headers = {**downward(incoming.headers), **told(target, outbound)}
+        if 300 <= incoming.status < 400:
+            message = f"The provider answered with a redirect ({incoming.status}), which is not followed."
+            raise BrokenReply(message, headers=headers)
         if incoming.status >= 400:
             error = provider.error(target.dialect, incoming.status, await incoming.read(MAX_ERROR), incoming.headers)
             error.headers.update(headers)

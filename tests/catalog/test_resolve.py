@@ -270,6 +270,8 @@ def test_choices_stand_over_the_catalog(real: Catalog) -> None:
     assert resolved("fast", "gemini").wire_model == "gemini-3.5-flash-lite"
     assert resolved("best", None).edited
     assert resolved("gpt-4o", None).provider == "grok"
+    assert resolved("gpt-4o", "openai").wire_model == "gpt-4o"
+    assert resolved("gpt-4o", "grok").wire_model == "grok-4.7"
     with pytest.raises(BadRequest, match="fast is a model of Google Gemini, not of OpenAI"):
         resolved("fast", "openai")
     assert real.resolve(None, provider="openai", today=TODAY).wire_model == "gpt-6.1-terra"

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from end_to_end.conftest import Gateway
 
 anthropic = pytest.importorskip("anthropic", reason="the Anthropic SDK is a development dependency")

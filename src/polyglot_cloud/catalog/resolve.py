@@ -156,9 +156,12 @@ class Catalog:
         guard(name)
         if target := self.choices.aliases.get(name):
             home, _, rest = target.partition("/")
-            if provider not in {None, home}:
-                raise self._misplaced(name, home, provider or "", urls)
-            return replace(self._at(home, rest, urls, prefixed=True), chosen=True)
+            if provider is None or provider == home:
+                return replace(self._at(home, rest, urls, prefixed=True), chosen=True)
+            own = self._known(provider, name)
+            if own.row is None:
+                raise self._misplaced(name, home, provider, urls)
+            return own  # at its own face a model keeps its name, whatever an alias says elsewhere
         return self._anywhere(name, urls) if provider is None else self._at(provider, name, urls)
 
     def _default(self, provider: str | None) -> Found:
@@ -315,6 +318,8 @@ class Catalog:
             named.append((provider, place, name))
             if reason := objection(alias):
                 yield place, f"{reason}, so nobody could ask for it"
+            if alias in TIERS:
+                yield place, "is the name of a tier already"
         for provider, place, name in named:
             if provider not in self.providers:
                 yield place, f'"{provider}" is no provider{meant(provider, self.providers)}'

@@ -13,7 +13,7 @@ from polyglot_cloud.bodies import DEFAULT_PACE, ClientGone, Pace, content_length
 from polyglot_cloud.call import Call, Reply
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.draining import Drain
-from polyglot_cloud.errors import BadRequest, GatewayError
+from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
 from polyglot_cloud.headers import PREFIX, query_upward
 from polyglot_cloud.pipeline import Pipeline
 from polyglot_cloud.routes.answer import raw_headers, send_error, send_whole
@@ -24,6 +24,10 @@ log = logging.getLogger("polyglot_cloud.calls")
 
 ANY = "any"
 """The face of all models."""
+LOGGED = 80
+"""Characters of a model's name that the log shows."""
+METHODS = ("generateContent", "streamGenerateContent", "countTokens")
+"""Of Gemini's; `embedContent` and the rest are not offered."""
 KEPT = 256
 """Latencies remembered per provider."""
 
@@ -95,6 +99,7 @@ class CallEndpoint:
     def _call(self, scope: Scope, body: bytes, began: int) -> Call:
         value = decoded(body, self._dialect.reads)
         parameters = scope["path_params"]
+        check_method(parameters.get("call"))
         path = self._path.format(**{"call": "", **parameters})
         peek = self._dialect.peek(value, path)
         provider = None if parameters["provider"] == ANY else parameters["provider"]
@@ -126,15 +131,28 @@ class CallEndpoint:
             call.id if call else "-",
             call.provider or "any" if call else "-",
             self._dialect.name,
-            peek.model if peek else None,
+            shown(peek.model) if peek else None,
             peek.stream if peek else False,
             answer.status,
             outcome.state if outcome else "refused",
-            outcome.model if outcome else None,
+            shown(outcome.model) if outcome else None,
             f"{outcome.usage.input}+{outcome.usage.output}" if outcome and outcome.usage else "-",
             seconds * 1000,
             f" note={answer.note!r}" if answer.note else "",
         )
+
+
+def check_method(call: str | None) -> None:
+    """Only what generates or counts is offered of a path that ends in a method. Raises UnknownPath."""
+    if call is not None and call.rpartition(":")[2] not in METHODS:
+        raise UnknownPath(
+            f"There is no method {call.rpartition(':')[2][:LOGGED]!r} here; there are {', '.join(METHODS)}."
+        )
+
+
+def shown(model: str | None) -> str | None:
+    """A model's name for the log: a client may write anything there, at any length."""
+    return model if model is None or len(model) <= LOGGED else f"{model[:LOGGED]}..."
 
 
 def template(path: str, model: str | None) -> str:

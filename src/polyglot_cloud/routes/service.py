@@ -40,6 +40,7 @@ class Face:
     has_key: bool
     default: str | None
     model: Model | None
+    tiers: Mapping[str, str]
     problems: tuple[str, ...] = ()
 
     @property
@@ -108,7 +109,7 @@ class Service:
                 "performance": latency(self._last_calls.latencies(face.row.name)),
                 "endpoints": face.endpoints,
                 "api_key_present": face.has_key,
-                "tiers": face.row.tiers,
+                "tiers": dict(face.tiers),
             }
         )
 

@@ -2,7 +2,6 @@ import pytest
 
 from dialects.anthropic.bodies import MIDDLE, NEW, OLD, lost, reasons, request, said, write
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.anthropic.reasoning import LADDER, nearest
 from polyglot_cloud.errors import BadRequest
 from polyglot_cloud.neutral import Reasoning, Request
 from polyglot_cloud.rows import Quirks
@@ -134,12 +133,3 @@ def test_unknown_effort_is_an_error() -> None:
     with pytest.raises(BadRequest) as caught:
         write(request(reasoning=Reasoning("ultra")))
     assert caught.value.param == "reasoning_effort"
-
-
-@pytest.mark.parametrize("word", LADDER)
-def test_an_offered_level_is_its_own_nearest(word: str) -> None:
-    assert nearest(word, LADDER) == word
-
-
-def test_nearest_of_none() -> None:
-    assert nearest("low", ("none",)) is None

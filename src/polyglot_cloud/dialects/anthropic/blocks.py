@@ -1,6 +1,5 @@
 """Blocks of a message on Anthropic's wire. A block that would be blank, or may not be sent, gives None."""
 
-import hashlib
 import re
 
 from polyglot_cloud.dialects import Body
@@ -19,6 +18,7 @@ from polyglot_cloud.neutral import (
     ToolCall,
     ToolResult,
 )
+from polyglot_cloud.pseudonym import pseudonym
 from polyglot_cloud.wire import InvalidJson, decode
 
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
@@ -40,7 +40,7 @@ def tool_id(id_: str) -> str:
     """The id as Anthropic takes it (^[a-zA-Z0-9_-]+$); another is replaced by its hash, so call and result stay a pair."""
     if _ID.fullmatch(id_):
         return id_
-    return "toolu_" + hashlib.sha256(id_.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return f"toolu_{pseudonym(id_, 24)}"
 
 
 def _system_block(_: Draft, block: Block, at: int) -> Body | None:

@@ -1,13 +1,11 @@
 """Errors in Anthropic's shape, both ways: `{"type": "error", "error": {type, message, details?}, "request_id"?}` (facts 2.1)."""
 
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from math import isfinite
 from typing import Any, NoReturn
 
 from polyglot_cloud import sse
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import Fault, GatewayError, ProviderError, classify
+from polyglot_cloud.retry_after import retry_after
 from polyglot_cloud.wire import InvalidJson, decode, encode
 
 _STATUS = {
@@ -35,7 +33,7 @@ def read_error(status: int, body: bytes, headers: dict[str, str]) -> Fault:
         message=fault.message or fallback,
         type=fault.type,
         code=fault.code,
-        retry_after=_retry_after(named),
+        retry_after=retry_after(named),
         request_id=fault.request_id or named.get("request-id"),
     )
 
@@ -84,28 +82,6 @@ def _decoded(body: bytes) -> Any:
         return decode(body)
     except InvalidJson:
         return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait. An HTTP date counts from the reply's own `date`, so that no clock of ours is needed."""
-    if (milliseconds := _seconds(headers.get("retry-after-ms", ""))) is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after", "")
-    if (seconds := _seconds(value)) is not None:
-        return seconds
-    try:
-        until = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):  # TypeError: one of the dates names no zone
-        return None
-    return max(0.0, until.total_seconds())
-
-
-def _seconds(value: str) -> float | None:
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return max(0.0, seconds) if isfinite(seconds) else None
 
 
 def _string(value: Any) -> str | None:

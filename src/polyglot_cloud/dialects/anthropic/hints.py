@@ -1,11 +1,11 @@
 """Hints of the neutral form that Anthropic has a field for; the others are told as losses (facts 2.4; trap 33)."""
 
-import hashlib
 from typing import Any
 
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.draft import Draft
 from polyglot_cloud.errors import Unsupported
+from polyglot_cloud.pseudonym import pseudonym
 
 _TIERS = {"auto": "auto", "default": "standard_only", "flex": "standard_only", "priority": "auto"}
 _APPROXIMATED = {
@@ -33,7 +33,7 @@ def write_hints(draft: Draft) -> Body:
 
 def opaque_user(identifier: str) -> str:
     """A stable stand-in for a user: Anthropic wants an opaque id, and an e-mail address must never leave the house."""
-    return hashlib.sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return pseudonym(identifier)
 
 
 def _metadata(identifier: Any) -> Body:

@@ -6,9 +6,9 @@ from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.draft import Draft
 from polyglot_cloud.dialects.anthropic.tools import forced
 from polyglot_cloud.dialects.anthropic.turns import is_prefill, lost_thinking
+from polyglot_cloud.efforts import EFFORTS, nearest
 from polyglot_cloud.errors import BadRequest
 
-LADDER = ("minimal", "low", "medium", "high", "xhigh", "max")
 BUDGETS = {"minimal": 1024, "low": 2048, "medium": 4096, "high": 8192, "xhigh": 16384}
 LEAST_BUDGET = 1024
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -37,8 +37,8 @@ def plan(draft: Draft, messages: list[Body], max_tokens: int) -> Plan:
     if asked.effort is None and asked.budget is None:
         _forget_summary(draft)
         return Plan()
-    if asked.effort not in {None, "none", *LADDER}:
-        message = f"reasoning_effort must be one of none, {', '.join(LADDER)}, not {asked.effort!r}."
+    if asked.effort not in {None, *EFFORTS}:
+        message = f"reasoning_effort must be one of {', '.join(EFFORTS)}, not {asked.effort!r}."
         raise BadRequest(message, param="reasoning_effort")
     if asked.effort == "none" or asked.budget == 0:
         return _off(draft)
@@ -46,16 +46,6 @@ def plan(draft: Draft, messages: list[Body], max_tokens: int) -> Plan:
     if counted:
         return Plan(_enabled(draft, messages, max_tokens), _effort(draft) if draft.quirks.efforts else None)
     return Plan(_adaptive(draft), _effort(draft))
-
-
-def nearest(effort: str, offered: tuple[str, ...]) -> str | None:
-    """The offered level closest to `effort`, the weaker of two; None where there is none.
-
-    >>> nearest("minimal", ("low", "high")), nearest("max", ("low", "high"))
-    ('low', 'high')
-    """
-    known = [word for word in offered if word in LADDER]
-    return min(known, key=lambda word: abs(LADDER.index(word) - LADDER.index(effort)), default=None)
 
 
 def _forget_summary(draft: Draft) -> None:

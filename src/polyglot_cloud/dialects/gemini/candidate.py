@@ -4,7 +4,6 @@ The rule: adjacent text parts (or adjacent thoughts) without a signature are one
 `thoughtSignature` is a block of its own, since it must come back as it was; an empty part without a signature is nothing.
 """
 
-import hashlib
 from typing import Any, Literal
 
 from polyglot_cloud import wire
@@ -26,6 +25,7 @@ from polyglot_cloud.neutral import (
     ThinkingDelta,
     ToolCall,
 )
+from polyglot_cloud.pseudonym import pseudonym
 
 _Kind = Literal["text", "thinking"]
 _SIGNATURE = "thoughtSignature"
@@ -99,7 +99,7 @@ class Candidate:
     def _call_id(self, arguments: str) -> str:
         """Made from what the reply says of itself, so that it is the same whenever this reply is read."""
         seed = f"{self._reply_id or arguments}/{self._number}/{self.calls}"
-        return f"call_{hashlib.sha256(seed.encode('utf-8', 'surrogatepass')).hexdigest()[:24]}"
+        return f"call_{pseudonym(seed, 24)}"
 
     def _opaque(self, part: Body) -> list[Event]:
         state = State(part) if part.get(_SIGNATURE) else None

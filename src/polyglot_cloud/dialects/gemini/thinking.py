@@ -1,10 +1,10 @@
 """How hard to think: `thinkingLevel` from Gemini 3 on, `thinkingBudget` in tokens before, never both."""
 
 from polyglot_cloud.dialects import Body
+from polyglot_cloud.efforts import EFFORTS, nearest
 from polyglot_cloud.neutral import Loss, Reasoning
 from polyglot_cloud.rows import Destination, Quirks
 
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
 _POINTER = "/reasoning_effort"
@@ -38,11 +38,11 @@ def _effort_for(budget: int) -> str:
 
 
 def _nearest(asked: str, efforts: tuple[str, ...] | None) -> str:
-    """The nearest level that the model has, the weaker of two as near; thinking at a level cannot be switched off."""
+    """The nearest level that the model has; thinking at a level cannot be switched off."""
+    if asked not in EFFORTS:
+        return asked  # a word newer than our ladder: Google judges it
     levels = [level for level in _LEVELS if level in (efforts or _LEVELS)] or list(_LEVELS)
-    if asked not in _EFFORTS:
-        return asked  # a word newer than this table: Google judges it
-    return min(levels, key=lambda level: abs(_EFFORTS.index(level) - _EFFORTS.index(asked)))
+    return nearest(asked, levels) or levels[0]
 
 
 def _budget(reasoning: Reasoning, destination: Destination, losses: list[Loss]) -> Body:

@@ -1,15 +1,13 @@
 """Errors: what a provider's error says, and ours in OpenAI's shape."""
 
-import math
 import re
-import time
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from polyglot_cloud import sse, wire
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.errors import Fault, GatewayError
 from polyglot_cloud.neutral import Failed
+from polyglot_cloud.retry_after import retry_after
 
 _KEY = re.compile(r"\b(?:sk|xai)-[\w*-]{8,}")
 _LONGEST_TEXT = 300
@@ -47,7 +45,7 @@ def read_error(status: int, body: bytes, headers: dict[str, str]) -> Fault:
     except wire.InvalidJson:
         value = body.decode("utf-8", "replace")
     fault = fault_of(value, f"The provider answered with status {status} and no readable error.")
-    return Fault(fault.message, fault.type, fault.code, fault.param, _retry_after(lower), lower.get("x-request-id"))
+    return Fault(fault.message, fault.type, fault.code, fault.param, retry_after(lower), lower.get("x-request-id"))
 
 
 def fault_of(value: Any, otherwise: str) -> Fault:
@@ -75,36 +73,6 @@ def _plain_text(text: str) -> str:
     """A line that a proxy wrote is worth showing, a web page is not."""
     text = text.strip()
     return "" if text.startswith("<") or len(text) > _LONGEST_TEXT else _KEY.sub("[key]", text)
-
-
-def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds to wait. `retry-after-ms` is the finer word; a date is taken relative to the reply's own clock."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    given = headers.get("retry-after")
-    seconds = _number(given)
-    if seconds is not None or given is None:
-        return seconds
-    until, now = _timestamp(given), _timestamp(headers.get("date", ""))
-    if until is None:
-        return None
-    return max(0.0, until - (time.time() if now is None else now))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
-
-
-def _timestamp(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def status_of(fault: Fault) -> int:

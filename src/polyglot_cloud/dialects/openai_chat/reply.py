@@ -1,11 +1,11 @@
 """The pieces that a whole reply and a chunk of a stream have in common."""
 
-import hashlib
 from typing import Any
 
 from polyglot_cloud.dialects.openai_chat import data_url
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.neutral import Image, Inline, ToolCall, Url
+from polyglot_cloud.pseudonym import pseudonym
 
 Json = list[dict[str, Any]]
 
@@ -70,7 +70,7 @@ def string_of(holder: Object, name: str) -> str:
 
 def call_id(reply_id: str, position: int) -> str:
     """An id for a call that came without one: the same for the whole reply and for its stream."""
-    return f"call_{hashlib.sha256(f'{reply_id}/{position}'.encode()).hexdigest()[:24]}"
+    return f"call_{pseudonym(f'{reply_id}/{position}', 24)}"
 
 
 def call_pieces(call: Object) -> tuple[bool, str, str]:

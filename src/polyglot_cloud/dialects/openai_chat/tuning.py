@@ -4,11 +4,11 @@ from typing import Any
 
 from polyglot_cloud.dialects.openai_chat import fields
 from polyglot_cloud.dialects.openai_chat.fields import Object
+from polyglot_cloud.efforts import EFFORTS, nearest
 from polyglot_cloud.errors import BadRequest
 from polyglot_cloud.neutral import Format, Loss, Reasoning, Request, Sampling
 from polyglot_cloud.rows import Destination, Quirks
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Weakest first."""
 
 _BUDGETS = ((1024, "minimal"), (4096, "low"), (16384, "medium"))
@@ -163,12 +163,10 @@ def _effort_of_budget(budget: int) -> str:
 
 
 def nearest_effort(effort: str, taken: tuple[str, ...] | None) -> str:
-    """The level that comes nearest, the higher of two as near. Reasoning is never switched off by rounding."""
+    """The level that comes nearest. A word that is newer than our ladder is the provider's to judge."""
     if taken is None or effort in taken or effort not in EFFORTS:
         return effort
-    levels = [level for level in taken if level in EFFORTS and level != "none"] or list(taken)
-    rank = EFFORTS.index(effort)
-    return min(levels, key=lambda level: (abs(EFFORTS.index(level) - rank), -EFFORTS.index(level)))
+    return nearest(effort, taken) or taken[0]
 
 
 def write_format(format_: Format | None) -> Object:

@@ -1,12 +1,11 @@
 """Errors: as a provider tells them (in a reply of their own, a failed response, an event), and as a client of this dialect reads them."""
 
-import math
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from polyglot_cloud import sse, wire
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import QUOTA_CODES, Fault, GatewayError
+from polyglot_cloud.retry_after import retry_after
 
 _LONGEST_PROSE = 500
 
@@ -50,7 +49,7 @@ def read_error(status: int, body: bytes, headers: dict[str, str]) -> Fault:
         type=told.type,
         code=told.code,
         param=told.param,
-        retry_after=_retry_after(named),
+        retry_after=retry_after(named),
         request_id=named.get("x-request-id"),
     )
 
@@ -81,28 +80,6 @@ def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _retry_after(headers: dict[str, str]) -> float | None:
-    """Seconds. A date counts from the reply's own `date`, so that no clock of ours is needed."""
-    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
-        return milliseconds / 1000
-    asked = headers.get("retry-after")
-    if (seconds := _number(asked)) is not None:
-        return seconds
-    try:
-        until, now = parsedate_to_datetime(asked or ""), parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
-
-
-def _number(digits: str | None) -> float | None:
-    try:
-        value = float(digits or "")
-    except ValueError:
-        return None
-    return max(0.0, value) if math.isfinite(value) else None
 
 
 def write_error(error: GatewayError) -> Body:

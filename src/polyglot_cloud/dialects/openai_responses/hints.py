@@ -1,11 +1,11 @@
 """Hints: settings that may be left out without changing what was asked, if it is said aloud."""
 
-import hashlib
 from typing import Any
 
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import Unsupported
 from polyglot_cloud.neutral import Loss, Request
+from polyglot_cloud.pseudonym import pseudonym
 from polyglot_cloud.rows import Quirks
 
 _SAME_NAME = (
@@ -42,4 +42,4 @@ def _identity(hints: dict[str, Any], losses: list[Loss]) -> Body:
         losses.append(Loss("/user", "dropped", "safety_identifier takes its place"))
         return {}
     losses.append(Loss("/user", "approximated", "sent as a digest in safety_identifier"))
-    return {"safety_identifier": hashlib.sha256(str(user).encode()).hexdigest()[:32]}
+    return {"safety_identifier": pseudonym(str(user))}

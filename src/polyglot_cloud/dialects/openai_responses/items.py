@@ -1,6 +1,5 @@
 """The conversation as input items: messages, calls and their results, and the reasoning that goes back with them."""
 
-import hashlib
 from typing import assert_never
 
 from polyglot_cloud.dialects import Body
@@ -26,6 +25,7 @@ from polyglot_cloud.neutral import (
     ToolResult,
     Url,
 )
+from polyglot_cloud.pseudonym import pseudonym
 from polyglot_cloud.rows import Destination
 
 _LONGEST_ID = 64
@@ -189,7 +189,7 @@ def call_id(identity: str) -> str:
     """Another vendor's id may be too long: shortened alike in the call and in its result."""
     if len(identity) <= _LONGEST_ID:
         return identity
-    return f"call_{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
+    return f"call_{pseudonym(identity, 24)}"
 
 
 def _source(source: Source, url_name: str, data_name: str) -> Body:

@@ -1,11 +1,11 @@
 """How the model thinks and draws: effort, temperature, log probabilities. Which of them it takes depends on whether it reasons."""
 
 from polyglot_cloud.dialects import Body
+from polyglot_cloud.efforts import nearest
 from polyglot_cloud.errors import Unsupported
 from polyglot_cloud.neutral import Loss, Reasoning, Request
 from polyglot_cloud.rows import Quirks
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _ABSENT = ("top_k", "presence_penalty", "frequency_penalty")
 _BUDGETS = ((0, "none"), (4096, "low"), (16384, "medium"))
 """Thinking tokens up to which an effort fits: our own estimate, no vendor states one."""
@@ -24,7 +24,7 @@ def write_effort(reasoning: Reasoning, quirks: Quirks, losses: list[Loss]) -> st
         return None
     if quirks.efforts is None or asked in quirks.efforts:
         return asked
-    taken = _nearest(asked, quirks.efforts)
+    taken = nearest(asked, quirks.efforts) or quirks.efforts[0]
     losses.append(
         Loss("/reasoning_effort", "approximated", f"this model takes no effort {asked!r}; {taken!r} is the nearest")
     )
@@ -43,12 +43,6 @@ def _effort_of(budget: int | None, losses: list[Loss]) -> str | None:
         )
     )
     return effort
-
-
-def _nearest(asked: str, efforts: tuple[str, ...]) -> str:
-    thinking = [effort for effort in efforts if effort != "none"] or list(efforts)
-    rank = EFFORTS.index(asked)
-    return min(thinking, key=lambda effort: abs(EFFORTS.index(effort) - rank))
 
 
 def write_reasoning(reasoning: Reasoning, effort: str | None, quirks: Quirks) -> Body:
