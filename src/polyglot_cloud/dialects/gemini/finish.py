@@ -34,13 +34,17 @@ class Ending:
 
     def finished(self, *, spoke: bool, called: bool) -> Finished:
         """`spoke`: there was content other than thoughts. Raises BrokenReply where the reply has no end, or broke before any content."""
-        if self.reason in _BROKEN and not spoke:
-            raise BrokenReply(f"The model's reply broke off without content: {self._explained()}")
+        self.check(spoke=spoke)
         if self.reason:
             return Finished(self._reason(called), self._detail())
         if self.blocked:
             return Finished("content_filter", self.blocked)
         raise BrokenReply("The provider's reply ended without a finishReason: part of it is missing.")
+
+    def check(self, *, spoke: bool) -> None:
+        """Raises BrokenReply where the reply broke before any content."""
+        if self.reason in _BROKEN and not spoke:
+            raise BrokenReply(f"The model's reply broke off without content: {self._explained()}")
 
     def _reason(self, called: bool) -> FinishReason:
         if self.reason in _LENGTH:

@@ -55,7 +55,12 @@ class StreamReader:
         self._usage = read_usage(reply) or self._usage
         first = next((each for each in mappings(reply.get("candidates")) if count(each.get("index")) == 0), {})
         self._ending.note(reply, first)
-        return events + self._candidate.feed(first)
+        events += self._candidate.feed(first)
+        try:
+            self._ending.check(spoke=self._candidate.spoke)
+        except BrokenReply as error:  # said at once: these very bytes tell it, so nobody need add to them
+            return [*events, *self._candidate.close(), *self._fail(error)]
+        return events
 
     def _fail(self, error: GatewayError) -> list[Event]:
         self._over = True
