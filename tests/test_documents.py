@@ -12,7 +12,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 def named_tests() -> list[tuple[str, str]]:
     """(file, test) for each `file.py::test` of docs/security.md; `::test` alone belongs to the file before it."""
     found, file = [], ""
-    for path, name in re.findall(r"`([\w/]+\.py)?::(\w+)`", (ROOT / "docs" / "security.md").read_text("utf-8")):
+    for path, name in re.findall(r"`([\w/]+\.py)?::(test_\w+)`", (ROOT / "docs" / "security.md").read_text("utf-8")):
         file = path or file
         found.append((file, name))
     return found
