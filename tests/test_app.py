@@ -53,6 +53,7 @@ async def test_a_defect_of_ours_is_a_500_without_its_story(monkeypatch: pytest.M
         reply = await http.post("/v1/openai/chat/completions", json={"messages": HELLO})
     assert (reply.status_code, reply.json()["error"]["code"]) == (500, "internal_error")
     assert "secret detail" not in reply.text
+    assert reply.headers["connection"] == "close"
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:

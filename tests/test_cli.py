@@ -128,7 +128,8 @@ def test_a_broken_catalog_is_one_clear_complaint(capsys: pytest.CaptureFixture[s
 def test_a_provider_that_speaks_what_nobody_does_is_one_clear_complaint(
     capsys: pytest.CaptureFixture[str], bare: Path
 ) -> None:
-    text = '[[provider]]\nname = "acme"\nadapter = "openai"\nbase_url = "https://a.example/v1"\nkey_variables = ["A"]\ndialects = ["klingon"]\n'
+    named = '[[provider]]\nname = "acme"\nadapter = "openai"\nbase_url = "https://a.example/v1"\n'
+    text = f'{named}key_variables = ["A"]\ndialects = ["klingon"]\n'
     (bare / "mine.toml").write_text(text)
     status, _, complaint = run(capsys, "serve", "--catalog", "mine.toml")
     assert status == 1

@@ -1,6 +1,6 @@
 import pytest
 
-from polyglot_cloud.headers import downward, loss_list, upward
+from polyglot_cloud.headers import downward, loss_list, query_upward, upward
 from polyglot_cloud.neutral import Loss
 
 SECRETS = ["authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"]
@@ -44,7 +44,34 @@ def test_rate_limits_and_request_ids_come_down_and_nothing_of_the_hosts_own() ->
     }  # fmt: skip
     assert sorted(downward(headers)) == [
         "anthropic-ratelimit-tokens-reset", "request-id", "retry-after", "x-polyglot-sandbox", "x-ratelimit-remaining-tokens",
+        "x-request-id",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "x-ratelimit-limit-tokens"])
+@pytest.mark.parametrize("value", ["a" * 5000, "a\x01b", "a\r\nset-cookie: x"])
+def test_what_no_client_could_take_does_not_come_down(name: str, value: str) -> None:
+    assert downward({name: value}) == {}
+
+
+def test_white_space_around_a_value_is_not_sent() -> None:
+    assert upward([("x-foo", " a  \t")], same_dialect=True) == {"x-foo": "a"}
+
+
+def test_a_long_list_of_losses_stays_a_header() -> None:
+    many = [Loss(f"/messages/{number}/name", "dropped", "") for number in range(1000)]
+    assert loss_list(many) == "/messages/*/name"
+    words = [Loss(f"/{'x' * 50}{number}", "dropped", "") for number in range(1000)]
+    assert len(loss_list(words)) < 2100
+    assert loss_list(words).endswith(" more")
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [("key=mine", ""), ("alt=sse&key=mine", "alt=sse"), ("%6Bey=mine&beta=true", "beta=true"), ("a=b&a=c", "a=b&a=c")],
+)
+def test_credentials_in_a_query_stay_here(query: str, sent: str) -> None:
+    assert query_upward(query) == sent
 
 
 def test_losses_in_a_header_value() -> None:

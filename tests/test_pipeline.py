@@ -8,7 +8,7 @@ import httpx
 import pytest
 import respx
 
-from harness import HELLO, HOSTS, KEYS, Pieces, application, post, replying, streamed
+from harness import HELLO, HOSTS, KEYS, Pieces, application, client, post, replying, streamed
 
 CHAT_REPLY = (
     b'{ "id":"chatcmpl-1", "object":"chat.completion","created":1,"model":"gpt-6.1-terra-x",\n "choices":[{"index":0,"message":'
@@ -417,6 +417,152 @@ async def test_a_long_model_name_is_short_in_the_log(caplog: pytest.LogCaptureFi
     await post(application(upstream), "/v1/openai/chat/completions", chat(model="m" * 100_000))
     assert "mmm..." in caplog.text
     assert len(caplog.text) < 1000
+
+
+ECHO = {
+    "role": "assistant",
+    "content": "b",
+    "reasoning_content": "hm",
+    "reasoning_details": [
+        {
+            "type": "thinking",
+            "index": 0,
+            "provider": "anthropic",
+            "model": "claude-sonnet-5-5",
+            "text": "hm",
+            "data": {"type": "thinking"},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "ending"),
+    [("openai", "gpt-6.1-sol", "/responses"), ("grok", "grok-4.7", "/responses"), ("openai", "gpt-4o", "/")],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_is_only_ours_never_goes_up(provider: str, model: str, ending: str, stream: bool) -> None:
+    """A client hands our own answer back; the vendor would refuse the members that we added."""
+    upstream, seen = replying(httpx.Response(500, json={"error": {"message": "enough"}}))
+    body = chat(model=model, messages=[*HELLO, ECHO, {"role": "user", "content": "c"}], stream=stream)
+    await post(application(upstream), f"/v1/{provider}/chat/completions", body)
+    assert b"reasoning_details" not in seen[0].content
+    assert b"reasoning_content" not in seen[0].content
+    assert ending in seen[0].url.path
+
+
+async def test_a_body_that_is_written_anew_in_its_own_dialect_still_cuts_usage() -> None:
+    tool = {"type": "function", "function": {"name": "f"}, "cache_control": {"type": "ephemeral"}}
+    body = chat(model="gpt-4.1", stop="END", stream=True, tools=[tool])
+    upstream, seen = replying(streamed(CHUNKS))
+    reply = await post(application(upstream), "/v1/openai/chat/completions", body)
+    assert str(seen[0].url).endswith("/chat/completions")
+    assert b"cache_control" not in seen[0].content
+    assert reply.headers["x-polyglot-edited"] == "body"
+    assert reply.content == b"".join(CHUNKS[:3] + CHUNKS[4:])
+
+
+async def test_a_host_that_nobody_described_gets_the_very_bytes() -> None:
+    upstream, seen = replying(httpx.Response(200, content=CHAT_REPLY))
+    body = json.dumps(chat(model="gpt-99", messages=[*HELLO, ECHO, *HELLO])).encode()
+    await post(application(upstream), "/v1/openai/chat/completions", body)
+    assert seen[0].content == body
+
+
+async def test_a_plain_answer_to_a_streamed_call_is_a_broken_reply_in_the_same_dialect_too() -> None:
+    upstream, _ = replying(httpx.Response(200, content=b'{"id": "half', headers={"content-type": "application/json"}))
+    reply = await post(application(upstream), "/v1/openai/chat/completions", chat(stream=True))
+    assert (reply.status_code, reply.json()["error"]["code"]) == (502, "provider_broken_reply")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"code":"The model is overloaded","error":"Try later"}', "Try later"),
+        (b"<html>gateway</html>", ""),
+        (b"rate limited", "rate limited"),
+    ],
+)
+async def test_an_error_in_a_shape_that_no_client_reads_is_written_in_openais(body: bytes, message: str) -> None:
+    upstream, _ = replying(httpx.Response(503, content=body))
+    reply = await post(application(upstream), "/v1/grok/chat/completions", {"model": "grok-4.7", "messages": HELLO})
+    assert reply.status_code == 503
+    assert message in reply.json()["error"]["message"]
+
+
+async def test_every_answer_has_an_id_that_the_log_has_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    upstream, _ = replying(json_reply(MESSAGE, headers={"request-id": "req_1"}), httpx.ConnectError("x"))
+    app = application(upstream)
+    reply = await post(app, "/v1/anthropic/chat/completions", {"messages": HELLO})
+    failed = await post(app, "/v1/anthropic/chat/completions", {"messages": HELLO})
+    assert reply.headers["x-request-id"] == reply.headers["request-id"] == "req_1"
+    for answer in (reply, failed):
+        assert answer.headers["x-polyglot-request-id"] in caplog.text
+
+
+K = KEYS["OPENAI_API_KEY"]
+
+
+@pytest.mark.parametrize("field", ["message", "type", "param", "code"])
+async def test_the_key_comes_back_in_no_field_and_stands_in_no_log(
+    field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    error = {"message": "bad", "type": "t", "param": "p", "code": "c", field: f"it is {K}"}
+    upstream, _ = replying(json_reply({"error": error}, 400, {"x-request-id": K}))
+    reply = await post(application(upstream), "/v1/openai/chat/completions", chat())
+    assert K not in reply.text + str(reply.headers) + caplog.text
+
+
+async def test_a_refusal_with_an_endless_body_keeps_its_status_and_wait() -> None:
+    for stream in (Pieces([b"x" * 700_000] * 3), Pieces([b"{"], httpx.ReadError("cut"))):
+        upstream, _ = replying(httpx.Response(429, headers={"retry-after": "7"}, stream=stream))
+        reply = await post(application(upstream), "/v1/openai/chat/completions", chat())
+        assert (reply.status_code, reply.headers["retry-after"]) == (429, "7")
+        assert stream.closed
+
+
+@pytest.mark.parametrize("status", [600, 999])
+async def test_a_status_that_http_does_not_have_is_a_broken_reply(status: int) -> None:
+    reply = await post(application(replying(httpx.Response(status))[0]), "/v1/openai/chat/completions", chat())
+    assert reply.status_code == 502
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, html="<script>alert(1)</script>"),
+        httpx.Response(204),
+        httpx.Response(200, headers={"content-type": "application/json"}, content=b'{"id'),
+        httpx.Response(
+            200, headers={"content-type": "text/event-stream", "content-encoding": "br"}, stream=Pieces([b"\x8b"])
+        ),
+    ],
+    ids=["a page", "nothing", "half an object", "compressed"],
+)
+async def test_only_a_stream_is_an_answer_to_a_streamed_call(answer: httpx.Response) -> None:
+    reply = await post(application(replying(answer)[0]), "/v1/openai/chat/completions", chat(stream=True))
+    assert (reply.status_code, reply.headers["content-type"]) == (502, "application/json")
+
+
+async def test_a_content_type_is_known_in_any_case() -> None:
+    answer = httpx.Response(200, headers={"content-type": "Text/Event-Stream"}, stream=Pieces(list(CHUNKS)))
+    reply = await post(application(replying(answer)[0]), "/v1/openai/chat/completions", chat(stream=True))
+    assert reply.content == b"".join(CHUNKS[:3] + CHUNKS[4:])
+
+
+async def test_any_header_that_a_client_may_send_goes_up() -> None:
+    upstream, seen = replying(httpx.Response(200, content=CHAT_REPLY))
+    app = application(upstream)
+    async with client(app) as http:
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"x-cafe", b"caf\xe9 "),
+            (b"user-agent", b"\xff"),
+        ]
+        await http.post("/v1/openai/chat/completions", content=json.dumps(chat()), headers=headers)
+    assert dict(seen[0].headers.raw)[b"x-cafe"] == b"caf\xe9"
 
 
 async def test_respx_plays_where_the_transport_goes() -> None:

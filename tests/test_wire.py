@@ -58,6 +58,7 @@ def test_a_lone_surrogate_survives_encoding() -> None:
         b"{'a':1}",
         b'{"a":1}x',
         b"[" * 200_000,
+        b"9" * 5000,
     ],
 )
 def test_decode_refuses_what_is_not_json(data: bytes) -> None:

@@ -245,7 +245,9 @@ def answer_http(request: Request, error: HTTPException) -> Response:
 
 
 def answer_defect(request: Request, error: Exception) -> Response:
-    """A defect of ours. The traceback goes to the log, by Starlette, and not to the client."""
-    return answer_error(
-        request, Internal(f"The gateway failed over this request ({type(error).__name__}). Its log has the details.")
-    )
+    """A defect of ours. The traceback goes to the log, by Starlette, and not to the client.
+
+    Starlette raises it once more and the server drops the connection, so the client is told not to use it again.
+    """
+    message = f"The gateway failed over this request ({type(error).__name__}). Its log has the details."
+    return answer_error(request, Internal(message, headers={"connection": "close"}))

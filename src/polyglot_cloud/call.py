@@ -49,6 +49,7 @@ class Target:
     """Who may answer a call: a provider, a model there, and the dialect it is asked in.
 
     `edited`: the client named the model differently. `passable`: it could be asked in the client's own dialect, unread.
+    `rewrite`: even in the client's own dialect the body is read and written, since it holds what is only ours.
     """
 
     provider: str
@@ -56,6 +57,7 @@ class Target:
     destination: Destination
     edited: bool = False
     passable: bool = False
+    rewrite: bool = False
     substituted_from: str | None = None
     emulate: frozenset[Need] = frozenset()
 

@@ -22,6 +22,7 @@
     │   └── Failed             5xx  it broke or is overloaded
     ├── WireError              the provider could not be heard out
     │   ├── Unreachable        502  no connection
+    │   ├── Unsendable         400  the client's headers cannot stand in a request
     │   ├── TimedOut           504  connected, but silent for too long
     │   └── BrokenReply        502  not HTTP, not JSON, or a stream that ended without its mark
     └── GatewayFault           the gateway itself
@@ -236,12 +237,20 @@ class Failed(ProviderError):
 class WireError(GatewayError):
     status = 502
     type = "upstream_error"
-    domain = "provider"
+    domain: Domain = "provider"
     transient = True
 
 
 class Unreachable(WireError):
     code = "provider_unreachable"
+
+
+class Unsendable(WireError):
+    status = 400
+    type = "invalid_request_error"
+    code = "unsendable_header"
+    domain: Domain = "caller"
+    transient = False
 
 
 class TimedOut(WireError):

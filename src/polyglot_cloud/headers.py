@@ -2,6 +2,7 @@
 Down: rate limits and request ids. `x-polyglot-*` is ours to say; of a provider only the mark of a stand-in comes through.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ OF_THE_CLIENT = frozenset({
 })  # fmt: skip
 """Who or where the client is: not the provider's business, or said of an account that is not the gateway's."""
 OF_THE_CLIENT_PREFIXES = ("sec-", "x-forwarded-", PREFIX, "cf-")
+_PLACE = re.compile(r"/\d+/")
 SECRET_PARAMETERS = frozenset({"key", "access_token", "oauth_token", "api_key"})
 """Query parameters that Google's clients may carry a credential in."""
 ACROSS = frozenset({"traceparent", "tracestate", "x-client-request-id"})
@@ -30,6 +32,9 @@ ACROSS = frozenset({"traceparent", "tracestate", "x-client-request-id"})
 DOWN = frozenset(
     {"x-polyglot-sandbox", "x-request-id", "request-id", "retry-after", "retry-after-ms", "x-should-retry"}
 )
+LONGEST = 4096
+"""Characters of a header value that is passed on or written: clients and proxies in between refuse heads beyond 8 KiB."""
+LISTED = 2048
 DOWN_PREFIXES = (
     "x-ratelimit-",
     "anthropic-ratelimit-",
@@ -45,7 +50,8 @@ def upward(headers: Iterable[tuple[str, str]], *, same_dialect: bool) -> dict[st
     named = connection_names(headers := list(headers))
     for name, value in headers:
         if _goes_up(name, named) if same_dialect else name in ACROSS:
-            chosen[name] = f"{chosen[name]}, {value}" if name in chosen else value
+            bare = value.strip(" \t")  # allowed around a value, refused by h11 (RFC 9110, 5.5)
+            chosen[name] = f"{chosen[name]}, {bare}" if name in chosen else bare
     return chosen
 
 
@@ -69,7 +75,14 @@ def connection_names(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 def downward(headers: Mapping[str, str]) -> dict[str, str]:
     """The provider's headers that come back to the client."""
-    return {name: value for name, value in headers.items() if name in DOWN or name.startswith(DOWN_PREFIXES)}
+    chosen = {
+        name: value
+        for name, value in headers.items()
+        if (name in DOWN or name.startswith(DOWN_PREFIXES)) and len(value) <= LONGEST and value.isprintable()
+    }
+    if "request-id" in chosen:  # Anthropic's name for it; OpenAI's SDKs look for the other
+        chosen.setdefault("x-request-id", chosen["request-id"])
+    return chosen
 
 
 def query_upward(query: str) -> str:
@@ -81,8 +94,22 @@ def query_upward(query: str) -> str:
 
 def loss_list(losses: Iterable[Loss]) -> str:
     """Losses in one header value: "/seed, /temperature (approximated)". A pointer may hold a client's words, so it is made printable."""
-    words = (loss.pointer if loss.kind == "dropped" else f"{loss.pointer} ({loss.kind})" for loss in losses)
-    return ", ".join(dict.fromkeys(_printable(word) for word in words))
+    words = (
+        _general(loss.pointer) if loss.kind == "dropped" else f"{_general(loss.pointer)} ({loss.kind})"
+        for loss in losses
+    )
+    unique = list(dict.fromkeys(_printable(word) for word in words))
+    shown, size = 0, 0
+    while shown < len(unique) and size + len(unique[shown]) <= LISTED:
+        size += len(unique[shown]) + 2
+        shown += 1
+    more = [f"and {len(unique) - shown} more"] if shown < len(unique) else []
+    return ", ".join([*unique[:shown], *more])
+
+
+def _general(pointer: str) -> str:
+    """The same loss in many messages is one loss: "/messages/7/name" -> "/messages/*/name"."""
+    return _PLACE.sub("/*/", pointer)
 
 
 def _printable(text: str) -> str:

@@ -269,6 +269,9 @@ class Peek:
     needs: frozenset[Need] = frozenset()
     max_tokens: int | None = None
     include_usage: bool = True  # False: a streamed Chat call that did not ask for the usage chunk
+    extended: bool = (
+        False  # members of our own stand in it (reasoning_details, cache_control), which the vendor would refuse
+    )
 
 
 # --- replies ---

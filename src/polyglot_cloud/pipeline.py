@@ -68,17 +68,20 @@ class Pipeline:
         resolution = self.catalog.resolve(
             call.peek.model, provider=call.provider, today=self._today(), retired=rules.retired, urls=rules.urls
         )
-        plan = self.catalog.plan(
-            resolution, call.dialect.name, call.peek.needs, readable=call.dialect.read_request is not None
-        )
         row, spoken = resolution.row, self.providers[resolution.provider].dialects
         offered = [offer.dialect for offer in row.offers] if row and row.offers else spoken
+        # a host that nobody described may know these members; of the others we know that they do not
+        rewrite = call.peek.extended and row is not None and bool(row.offers)
+        readable = call.dialect.read_request is not None
+        # where the body is written anew in any case, the model's preferred dialect takes more of it home
+        plan = self.catalog.plan(resolution, "" if rewrite else call.dialect.name, call.peek.needs, readable=readable)
         return Target(
             provider=resolution.provider,
             dialect=self._dialects[plan.dialect],
             destination=self.catalog.destination(resolution),
             edited=resolution.edited,
-            passable=call.dialect.name in offered,
+            passable=call.dialect.name in offered and not rewrite,
+            rewrite=rewrite,
             substituted_from=resolution.substituted_from,
             emulate=plan.emulate,
         )
@@ -89,15 +92,21 @@ class Pipeline:
         outgoing = self._addressed(call, provider, outbound)
         incoming = await send(self._transport, outgoing, self._rules.timeouts)
         stack.push_async_callback(incoming.close)
-        headers = {**downward(incoming.headers), **told(target, outbound)}
+        headers = {**provider.public(downward(incoming.headers)), **told(call, target, outbound)}
         if 300 <= incoming.status < 400:
             message = f"The provider answered with a redirect ({incoming.status}), which is not followed."
             raise BrokenReply(message, headers=headers)
+        if incoming.status > 599:
+            raise BrokenReply(
+                f"The provider answered with the status {incoming.status}, which HTTP does not have.", headers=headers
+            )
         if incoming.status >= 400:
-            error = provider.error(target.dialect, incoming.status, await incoming.read(MAX_ERROR), incoming.headers)
+            error = provider.error(target.dialect, incoming.status, await incoming.start(MAX_ERROR), incoming.headers)
             error.headers.update(headers)
             raise error
         try:
+            if incoming.headers.get("content-encoding", "identity") != "identity":
+                raise BrokenReply("The provider compressed its answer although it was asked not to.")  # one way out
             if call.peek.stream:
                 return await self._stream(call, target, outbound, incoming, headers)
             return await self._whole(call, target, incoming, headers)
@@ -142,9 +151,10 @@ class Pipeline:
     async def _stream(
         self, call: Call, target: Target, outbound: translate.Outbound, incoming: Incoming, headers: dict[str, str]
     ) -> Reply:
-        kind = incoming.headers.get("content-type", "")
+        kind = incoming.headers.get("content-type", "").lower()
         framed = kind.startswith("text/event-stream")
-        if not framed and not outbound.passed:
+        array = outbound.passed and target.dialect.unframed and kind.startswith("application/json")
+        if incoming.status != 200 or not (framed or array):
             raise BrokenReply(
                 f"The provider answered a streamed call with {kind or 'no content type'} instead of events."
             )
@@ -157,9 +167,10 @@ class Pipeline:
         return Reply(200, headers, stream, outcome)
 
 
-def told(target: Target, outbound: translate.Outbound) -> dict[str, str]:
+def told(call: Call, target: Target, outbound: translate.Outbound) -> dict[str, str]:
     """The headers that say who answers, and what of the call was changed."""
     headers = {
+        f"{PREFIX}request-id": call.id,
         f"{PREFIX}provider": target.provider,
         f"{PREFIX}model": target.destination.model,
         f"{PREFIX}dialect": target.dialect.name,

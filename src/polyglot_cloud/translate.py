@@ -31,7 +31,11 @@ MAX_COPY = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Outbound:
-    """A call as it goes to a provider, less host and credential. `edits` names the members that differ from what the client sent."""
+    """A call as it goes to a provider, less host and credential.
+
+    passed   the reply's bytes pass as they are, since they are in the client's dialect
+    edits    the members that differ from what the client sent; "body": it was written anew
+    """
 
     path: str
     headers: dict[str, str]
@@ -44,9 +48,8 @@ class Outbound:
 
 def outgoing(call: Call, target: Target) -> Outbound:
     """What to send. Raises BadRequest or Unsupported, before anything is sent."""
-    if target.dialect.name == call.dialect.name:
-        return _passed(call, target)
-    return _written(call, target)
+    same = target.dialect.name == call.dialect.name
+    return _passed(call, target) if same and not target.rewrite else _written(call, target, same=same)
 
 
 def _passed(call: Call, target: Target) -> Outbound:
@@ -65,7 +68,7 @@ def _passed(call: Call, target: Target) -> Outbound:
     return Outbound(f"{path}?{call.query}" if call.query else path, {}, body, passed=True, edits=edits, meter=meter)
 
 
-def _written(call: Call, target: Target) -> Outbound:
+def _written(call: Call, target: Target, *, same: bool) -> Outbound:
     read, write = call.dialect.read_request, target.dialect.write_request
     if read is None or write is None or target.dialect.read_response is None or call.dialect.write_response is None:
         raise Unsupported(
@@ -78,7 +81,11 @@ def _written(call: Call, target: Target) -> Outbound:
     request.model = target.destination.model
     written = write(request, target.destination)
     path = target.dialect.path(target.destination.model, request.stream)
-    return Outbound(path, written.headers, wire.encode(written.body), passed=False, losses=written.losses)
+    body = wire.encode(written.body)
+    if not same:
+        return Outbound(path, written.headers, body, passed=False, losses=written.losses)
+    meter = None if call.peek.include_usage else call.dialect.meter
+    return Outbound(path, written.headers, body, passed=True, edits=["body"], losses=written.losses, meter=meter)
 
 
 # --- whole replies ---
@@ -207,7 +214,7 @@ class _Watch:
 
     def fail(self, error: GatewayError, state: str) -> None:
         self.failure = error
-        self.outcome.state, self.outcome.error = state, error.code or error.type
+        self.outcome.state, self.outcome.error = state, type(error).__name__
 
 
 def failure_of(event: Failed) -> GatewayError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from polyglot_cloud.errors import BrokenReply, TimedOut, Unreachable, WireError
+from polyglot_cloud.errors import BrokenReply, TimedOut, Unreachable, Unsendable, WireError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,11 @@ class Timeouts:
 
 
 def open_transport() -> httpx.AsyncBaseTransport:
-    """A pool of kept connections, TLS always verified; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200, keepalive_expiry=30.0)
+    """A pool of kept connections, TLS always verified; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured.
+
+    Few are kept: httpcore 1.0.9 walks all of them for each of them on every request and close, so 200 made a call ten times slower.
+    """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=30.0)
     return httpx.AsyncHTTPTransport(verify=ssl_context(), limits=limits)
 
 
@@ -76,6 +79,18 @@ class Incoming:
             parts.append(piece)
         return b"".join(parts)
 
+    async def start(self, limit: int) -> bytes:
+        """As much of the body as comes, `limit` bytes at most: an error counts by its status, however its body ends."""
+        body = b""
+        try:
+            async for piece in self.pieces():
+                body += piece
+                if len(body) >= limit:
+                    break
+        except WireError:
+            pass
+        return body[:limit]
+
     async def close(self) -> None:
         # a cancelled call must still give its connection back
         await asyncio.shield(self._response.aclose())
@@ -86,7 +101,7 @@ async def send(transport: httpx.AsyncBaseTransport, outgoing: Outgoing, timeouts
     request = httpx.Request(
         outgoing.method,
         outgoing.url,
-        headers=outgoing.headers,
+        headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in outgoing.headers.items()],
         content=outgoing.body,
         extensions={"timeout": timeouts.extension},
     )
@@ -107,6 +122,8 @@ def wire_error(error: httpx.HTTPError) -> WireError:
             | httpx.ProxyError()
         ):
             return Unreachable(f"The provider could not be reached ({type(error).__name__}: {error}).")
+        case httpx.LocalProtocolError():
+            return Unsendable(f"The request could not be put on the wire ({error}).")
         case httpx.TimeoutException():
             return TimedOut(f"The provider stayed silent for too long ({type(error).__name__}).")
         case _:

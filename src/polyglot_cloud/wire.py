@@ -38,6 +38,10 @@ def _decode_slowly(data: bytes | str) -> Any:
         raise InvalidJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise InvalidJson("nested too deeply") from None
+    except InvalidJson:
+        raise
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        raise InvalidJson("a number has too many digits") from None
     return value
 
 
@@ -152,13 +156,17 @@ def edit(body: bytes, name: str, value: Any) -> bytes:
     return body[:at] + prefix + encode(name) + b":" + replacement + body[at:]
 
 
+_HIDDEN_NAME = re.compile(rb'"[^"\\]{0,40}\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4}|[^"\\]){0,40}"\s*:')
+"""A member's name with an escape in it, where it could be one of ours: those are short, and plain letters."""
+
+
 def repeated(body: bytes, names: Iterable[str]) -> str | None:
     """A name among `names` that stands twice at the top level, so that we and the provider could read different values.
 
     Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one.
     """
     names = tuple(names)
-    if b"\\u" not in body and not any(body.count(b'"' + name.encode() + b'"') > 1 for name in names):
+    if not _HIDDEN_NAME.search(body) and not any(body.count(b'"' + name.encode() + b'"') > 1 for name in names):
         return None
     found = members(body)
     if found is None:

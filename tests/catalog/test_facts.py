@@ -99,6 +99,38 @@ def test_a_claude_or_gemini_row_states_how_it_thinks(real: Catalog) -> None:
     assert silent == []
 
 
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
+def test_trap_25_a_larger_output_maximum_is_clamped_where_the_vendor_refuses_it(real: Catalog, provider: str) -> None:
+    """xAI's limit is a default that may be raised: not clamped there."""
+    rows = [row for row in real.models(provider, TODAY) if row.kind == "chat"]
+    assert rows
+    assert [row.id for row in rows if not (row.quirks.strict_max_output and row.max_output)] == []
+    assert not any(row.quirks.strict_max_output for row in real.models("grok", TODAY))
+
+
+def test_trap_08_no_gemini_continues_an_assistant_message(real: Catalog) -> None:
+    rows = [row for row in real.models("gemini", TODAY) if row.kind == "chat"]
+    assert rows
+    assert [row.id for row in rows if row.quirks.prefill] == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "efforts"),
+    [("openai", "o3", ("low", "medium", "high")), ("openai", "o3-pro", ("low", "medium", "high"))],
+)
+def test_efforts_beyond_the_research(real: Catalog, provider: str, model: str, efforts: tuple[str, ...]) -> None:
+    assert real.names[provider][model].quirks.efforts == efforts
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "most"),
+    [("gemini-2.5-pro", 128, 32_768), ("gemini-2.5-flash", 0, 24_576), ("gemini-2.5-flash-lite", 0, 24_576)],
+)
+def test_thinking_budgets_have_bounds(real: Catalog, model: str, least: int, most: int) -> None:
+    quirks = real.names["gemini"][model].quirks
+    assert (quirks.budget_min, quirks.budget_max) == (least, most)
+
+
 def test_every_quirk_of_the_rows_can_be_written() -> None:
     assert set(QUIRKS) == {field.name for field in fields(Quirks)}
 

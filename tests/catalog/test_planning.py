@@ -67,7 +67,13 @@ def test_plan(real: Catalog, provider: str, model: str, needs: set[Need], dialec
     ("provider", "model", "needs", "param", "words"),
     [
         ("openai", "gpt-6.2-sol", {"logprobs"}, "logprobs", "does not take log probabilities."),
-        ("openai", "gpt-6.2-sol", {"audio"}, "messages", "does not take audio."),
+        (
+            "openai",
+            "gpt-6.2-sol",
+            {"audio"},
+            "messages",
+            "does not take audio (input_audio parts, modalities or audio).",
+        ),
         ("openai", "gpt-5.5-pro", {"schema"}, "response_format", "a response schema"),
         ("openai", "gpt-3.5-turbo", {"image"}, "messages", "images"),
         ("anthropic", "claude-opus-5-5", {"logprobs", "n"}, "logprobs", "log probabilities"),

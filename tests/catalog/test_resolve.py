@@ -112,6 +112,37 @@ def test_the_face_of_all_passes_no_unknown_model_on(real: Catalog, asked: str) -
     assert (refused.value.status, refused.value.param, refused.value.code) == (404, "model", "model_not_found")
 
 
+@pytest.mark.parametrize(
+    ("face", "asked", "meant"),
+    [
+        ("anthropic", "CLAUDE-SONNET-5-5", "claude-sonnet-5-5"),
+        ("anthropic", "Claude-Haiku-4-5", "claude-haiku-4-5"),
+        ("openai", "LOW", "low"),
+        ("openai", "openai/High", "high"),
+        ("openai", "GPT-4o-2024-08-06", "gpt-4o-2024-08-06"),
+        ("gemini", "models/Gemini-4-argon", "gemini-4-argon"),
+        (None, "Grok-4.7", "grok-4.7"),
+        (None, "openai/LOW", "low"),
+        (None, "MEDIUM", "medium"),
+    ],
+)
+def test_names_are_told_apart_by_case(real: Catalog, face: str | None, asked: str, meant: str) -> None:
+    with pytest.raises(UnknownModel, match=f'did you mean "{meant}"') as refused:
+        real.resolve(asked, provider=face, today=TODAY)
+    assert (refused.value.status, refused.value.param, refused.value.code) == (404, "model", "model_not_found")
+
+
+def test_a_setting_in_other_letters_cannot_be_meant(real: Catalog) -> None:
+    with pytest.raises(BrokenCatalog, match=r'"GPT-6.2-sol" is no model of openai; did you mean'):
+        real.choosing(Choices(defaults={"openai": "GPT-6.2-sol"}))
+
+
+def test_an_alias_may_be_its_model_in_other_letters(real: Catalog) -> None:
+    catalog = real.choosing(Choices(aliases={"house": "grok/House"}))
+    for asked in ("house", "House"):
+        assert catalog.resolve(asked, provider="grok", today=TODAY).wire_model == "House"
+
+
 # --- retirement ---
 
 
@@ -126,6 +157,16 @@ def test_the_face_of_all_passes_no_unknown_model_on(real: Catalog, asked: str) -
         ("openai", "gpt-4-turbo-2024-04-09", "gpt-4-turbo-2024-04-09 was shut down on 2026-10-23"),
         ("openai", "gpt-4-turbo", "Its successor is gpt-5.6-sol (named by OpenAI)."),
         ("grok", "grok-3", "was shut down on 2026-05-15 (xAI Grok). Its successor is grok-4.3 (named by xAI Grok)."),
+        ("grok", "grok-4", "grok-4 was shut down on 2026-05-15 (xAI Grok). Its successor is grok-4.3"),
+        ("anthropic", "claude-opus-4-1", "is not served any more (Anthropic). Its successor is claude-opus-5-5"),
+        ("anthropic", "claude-sonnet-4", "was shut down on 2026-06-15 (Anthropic). Its successor is claude-sonnet-5-5"),
+        ("anthropic", "claude-sonnet-4-0", "was shut down on 2026-06-15"),
+        ("anthropic", "claude-opus-4", "Its successor is claude-opus-5-5"),
+        ("anthropic", "claude-opus-4-0", "was shut down on 2026-06-15"),
+        ("anthropic", "claude-3-7-sonnet", "was shut down on 2026-02-19"),
+        ("anthropic", "claude-3-7-sonnet-latest", "Its successor is claude-sonnet-5-5"),
+        ("anthropic", "claude-3-5-haiku", "Its successor is claude-haiku-5-5"),
+        ("anthropic", "claude-3-haiku", "Its successor is claude-haiku-5-5"),
         (
             "grok",
             "grok-beta",
@@ -151,6 +192,15 @@ def test_a_retired_model_by_setting(real: Catalog, retired: Retired, wire: str, 
     assert found.row
     assert (found.wire_model, found.row.id, found.substituted_from) == (wire, wire, substituted)
     assert found.edited == (retired == "successor")
+
+
+@pytest.mark.parametrize(
+    ("provider", "asked", "wire"),
+    [("grok", "grok-4", "grok-4.3"), ("anthropic", "claude-3-7-sonnet", "claude-sonnet-5-5")],
+)
+def test_a_retired_undated_name_has_its_successor(real: Catalog, provider: str, asked: str, wire: str) -> None:
+    found = real.resolve(asked, provider=provider, today=TODAY, retired="successor")
+    assert (found.wire_model, found.substituted_from) == (wire, asked)
 
 
 @pytest.mark.parametrize(

@@ -182,19 +182,6 @@ def test_triggers(mark: str, finish: str) -> None:
         assert len(answer.text.split()) == 5
 
 
-@pytest.mark.parametrize(
-    ("said", "system", "obeyed"),
-    [
-        ("Reply with JSON about the sea", "", True),
-        ("Tell me of the sea", "Answer with one valid JSON object and nothing else.", True),
-        ("Tell me of the sea", "Answer with one valid JSON object." + " And be kind." * 400, False),
-        ("Tell me of JSON", "Be brief", False),
-    ],
-)
-def test_json_by_order(said: str, system: str, obeyed: bool) -> None:
-    assert mind.answer(Prompt("m", said, system=system), {}).text.startswith("{") is obeyed
-
-
 def test_structured_from_results() -> None:
     wanted = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     answer = mind.answer(Prompt("m", "count", results=(Result("f", "there are 42"),), schema=wanted), {})

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import polyglot_cloud.sandbox
-from polyglot_cloud.sandbox import cache, grammar, pieces, seal, store, tokens, triggers
+from polyglot_cloud.catalog import load
+from polyglot_cloud.sandbox import cache, grammar, models, pieces, seal, store, tokens, triggers
 from polyglot_cloud.sandbox.gemini import proto
 from polyglot_cloud.sandbox.openai import strict
 from sandbox.kit import PERSON
@@ -47,6 +48,13 @@ def test_nothing_of_ours_is_imported() -> None:
 )
 def test_weights(value: Any, weight: int) -> None:
     assert tokens.weigh(value) == weight
+
+
+def test_weighing_bears_any_depth() -> None:
+    value: Any = "abcd"
+    for _ in range(50_000):
+        value = [{"a": value}]
+    assert tokens.weigh(value) == 1
 
 
 def test_clipping_keeps_characters_whole() -> None:
@@ -212,3 +220,18 @@ def test_a_schema_may_not_be_bottomless() -> None:
     for _ in range(100):
         schema = {"not": schema}
     assert grammar.problem(schema)
+
+
+@pytest.mark.parametrize(
+    ("provider", "known"),
+    [
+        ("openai", models.OPENAI | models.OPENAI_ALIASES),
+        ("anthropic", models.CLAUDE | models.CLAUDE_ALIASES),
+        ("gemini", models.GEMINI | models.GEMINI_ALIASES),
+        ("grok", models.GROK | models.GROK_ALIASES),
+    ],
+)
+def test_every_name_in_service_is_known(provider: str, known: dict[str, Any]) -> None:
+    rows = [row for row in load().rows if (row.provider, row.kind) == (provider, "chat") and row.status != "retired"]
+    assert rows
+    assert {name for row in rows for name in (row.id, *row.aliases)} - known.keys() == set()

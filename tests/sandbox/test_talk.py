@@ -40,6 +40,11 @@ def test_small_talk(said: str, part: str) -> None:
     assert part in talk.reply(Prompt("m", said))
 
 
+def test_orders_of_the_system() -> None:
+    assert talk.reply(Prompt("m", "Hm", system="Reply only with yes")) == "yes"
+    assert "Hm" in talk.reply(Prompt("m", "Hm", system="Reply only with yes\n" * 30))
+
+
 def test_what_it_sees() -> None:
     assert talk.reply(Prompt("m", "look", media=("a cat", "a dog", "a bird"))).startswith(
         "I see a cat, a dog and a bird."

@@ -20,7 +20,7 @@ WORDS: dict[Need, tuple[str, str]] = {
     "schema": ("response_format", "a response schema"),
     "image": ("messages", "images"),
     "file": ("messages", "files"),
-    "audio": ("messages", "audio"),
+    "audio": ("messages", "audio (input_audio parts, modalities or audio)"),
     "max_tokens_name": ("max_tokens", "an output maximum under this name"),
 }
 """Each need as the field of the client that asks for it, and in words."""

@@ -192,7 +192,28 @@ class Catalog:
                 return found
         if self.names[provider] and (other := self._elsewhere(wire, provider)):
             raise self._misplaced(wire, other, provider, urls)
+        self._check_case(provider, wire)
         return Found(provider, wire, None)
+
+    def _check_case(self, provider: str, name: str) -> None:
+        """Raises UnknownModel for a known name in other letters: vendors tell them apart, and answer with a riddle."""
+        if known := self._in_other_letters(provider, name):
+            raise UnknownModel(
+                f'{self.providers[provider].title} has no model {name}: did you mean "{known}"? '
+                "Names are told apart by capital and small letters.",
+                param="model",
+            )
+
+    def _in_other_letters(self, provider: str, name: str) -> str | None:
+        """The id, vendor's alias, tier or dated snapshot of a provider that differs from this name in case only.
+
+        The settings' aliases are left out: `llama = "local/Llama"` is a fine one.
+        """
+        known = {each.lower(): each for each in (*self.names[provider], *self.tiers(provider))}
+        base = family(name) or ""
+        if found := known.get(name.lower()):
+            return found
+        return known[base.lower()] + name[len(base) :] if base.lower() in known else None
 
     def _spellings(self, provider: str, name: str, *, prefixed: bool) -> list[str]:
         """As it stands, then less `provider/`, then less Gemini's `models/`; the last is what an unknown id is sent as.
@@ -235,6 +256,8 @@ class Catalog:
                 and (found := self._known(provider, name.removeprefix("models/"))).row is not None
             ):
                 return found
+        for provider in self.providers:
+            self._check_case(provider, name)
         raise UnknownModel(
             f"No provider here is known to have a model {name}. To pass it on unseen write provider/{name}; "
             f"there are {', '.join(self.providers)}.",
@@ -321,9 +344,18 @@ class Catalog:
             if alias in TIERS:
                 yield place, "is the name of a tier already"
         for provider, place, name in named:
-            if provider not in self.providers:
-                yield place, f'"{provider}" is no provider{meant(provider, self.providers)}'
-            elif reason := objection(name):
-                yield place, f'the model "{name}" {reason}'
-            elif self.names[provider] and not self.model(provider, name) and (other := self._elsewhere(name, provider)):
-                yield place, f'"{name}" is a model of {other}, not of {provider}'
+            if reason := self._objection(provider, name):
+                yield place, reason
+
+    def _objection(self, provider: str, name: str) -> str | None:
+        """Why the settings cannot mean this model of this provider, None where they may."""
+        if provider not in self.providers:
+            return f'"{provider}" is no provider{meant(provider, self.providers)}'
+        if reason := objection(name):
+            return f'the model "{name}" {reason}'
+        if not self.names[provider] or name in TIERS or self.model(provider, name):
+            return None
+        if other := self._elsewhere(name, provider):
+            return f'"{name}" is a model of {other}, not of {provider}'
+        near = self._in_other_letters(provider, name)
+        return f'"{name}" is no model of {provider}; did you mean "{near}"?' if near else None

@@ -70,6 +70,7 @@ class Dialect:
     reads           top-level members of the body that `peek` looks at: they must not stand twice
     meter           see Meter; None where usage always comes
     media_type      content type of a stream
+    unframed        a streamed reply may also come as one JSON array, by the client's own wish
     """
 
     name: str
@@ -88,3 +89,4 @@ class Dialect:
     reads: tuple[str, ...] = ("model", "stream")
     meter: Meter | None = None
     media_type: str = "text/event-stream"
+    unframed: bool = False

@@ -4,8 +4,9 @@ A provider knows where a thing is said; how it is said is the dialect's business
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from polyglot_cloud import wire
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import Fault, MissingKey, ProviderError, RawReply, classify
 
@@ -53,6 +54,11 @@ class Provider:
     def credential(self, key: str) -> dict[str, str]:
         return {"authorization": f"Bearer {key}"}
 
+    def public(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Headers of a reply less those that repeat the key."""
+        key = self._account.reveal() if self._account.reveal else None
+        return {name: value for name, value in headers.items() if not key or key not in value}
+
     def models_path(self) -> str:
         """Where the host lists its models: the cheapest call that proves a key."""
         return "models"
@@ -62,11 +68,26 @@ class Provider:
         fault = self.understand(status, dialect.read_error(status, body, dict(headers)))
         raw = RawReply(dialect.name, status, headers.get("content-type", "application/json"), body)
         key = self._account.reveal() if self._account.reveal else ""
-        if key and (key.encode() in body or key in fault.message):
+        if key and key.encode() in body:
             # some hosts repeat the key that they refuse
-            return classify(status, replace(fault, message=fault.message.replace(key, "[the gateway's key]")))
-        return classify(status, fault, raw=raw)
+            return classify(
+                status, Fault(fault.message.replace(key, "[the gateway's key]"), retry_after=fault.retry_after)
+            )
+        return classify(status, fault, raw=raw if shaped(body) else None)
 
     def understand(self, status: int, fault: Fault) -> Fault:
         """A host's own error codes in the words that `classify` knows."""
         return fault
+
+
+def shaped(body: bytes) -> bool:
+    """Whether an error's body has the shape that the clients of every dialect read: an object with an object `error`, which Google
+    may put into an array of one. xAI's own errors have a text there, and a proxy's page has none.
+    """
+    try:
+        value = wire.decode(body)
+    except wire.InvalidJson:
+        return False
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return isinstance(value, dict) and isinstance(value.get("error"), dict)

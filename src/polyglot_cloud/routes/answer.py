@@ -1,5 +1,6 @@
 """Replies and errors as ASGI messages."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,15 @@ from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import GatewayError, ProviderError
 
 JSON = "application/json"
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    """Whatever a provider wrote, a value holds no control character when it leaves here: the server would break off over it."""
+    return [
+        (name.lower().encode("latin-1"), _CONTROL.sub(b" ", value.encode("latin-1", "replace")))
+        for name, value in headers.items()
+    ]
 
 
 async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:

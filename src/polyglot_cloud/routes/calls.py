@@ -89,6 +89,8 @@ class CallEndpoint:
                     answer.reply = await self._edge.pipeline.handle(call)
                     await answer.give()
         except GatewayError as error:
+            if call is not None:
+                error.headers.setdefault(f"{PREFIX}request-id", call.id)
             await answer.fail(error)
         except ClientGone:
             answer.note = "client gone"
@@ -138,7 +140,7 @@ class CallEndpoint:
             shown(outcome.model) if outcome else None,
             f"{outcome.usage.input}+{outcome.usage.output}" if outcome and outcome.usage else "-",
             seconds * 1000,
-            f" note={answer.note!r}" if answer.note else "",
+            f" note={answer.note}" if answer.note else "",
         )
 
 
@@ -200,7 +202,7 @@ class _Answer:
 
     async def fail(self, error: GatewayError) -> None:
         """The error as a reply of its own, or within the stream that has begun, in the client's dialect."""
-        self.note = error.code or error.type
+        self.note = type(error).__name__  # never the provider's words: they may be anything
         if self.status is None:
             self.status = error.status
             await send_error(self._send, error, self._dialect)

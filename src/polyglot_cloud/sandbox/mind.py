@@ -95,8 +95,7 @@ _KIN = {
     "forecast", "rain", "sunny", "degre"},
     "search": {"find", "look", "google"}, "price": {"cost"}, "pric": {"cost"},
 }  # fmt: skip
-_LONGEST_QUOTE, _LONGEST_ORDER = 4000, 3000
-_JSON_ORDER = re.compile(r"\b(?:answer|respond|reply|return|output)\b[^.\n]*\bJSON\b", re.IGNORECASE)
+_LONGEST_QUOTE = 4000
 _SOMEWHERE = re.compile(r"\b(?:in|at|near|for)\s+(?=[A-Z])")
 _PLACES = frozenset({"city", "location", "place", "town"})
 _NAME_HIT, _WORD_HIT, _ENOUGH = 3, 1, 2
@@ -123,16 +122,8 @@ def _content(prompt: Prompt, triggers: Triggers) -> Answer:
         return Answer(calls=tuple(calls), finish="tools")
     if prompt.schema is not None:
         return Answer(text=_structured(prompt))
-    if _asked_for_json(prompt):
-        return Answer(text=_structured(replace(prompt, schema={})))
     text = _told(prompt.results) if prompt.results else talk.reply(prompt)
     return Answer(text=_continued(prompt.trailing, text))
-
-
-def _asked_for_json(prompt: Prompt) -> bool:
-    """In words, where the request has no format for it. An agent's long system text asks for many things, seldom for this."""
-    heard = prompt.said if len(prompt.system) > _LONGEST_ORDER else f"{prompt.said}\n{prompt.system}"
-    return bool(_JSON_ORDER.search(heard))
 
 
 def _continued(beginning: str, text: str) -> str:

@@ -329,7 +329,10 @@ GROK = {
             "grok-4.20-0309-non-reasoning", reasons=False, context=1_000_000, price=(12_500, 25_000, 2_000),
             aliases=("grok-4.20-non-reasoning", "grok-4.20-non-reasoning-latest"),
         ),
-        Grok("grok-build-0.1", shows=True, context=256_000, price=(10_000, 20_000, 2_000)),
+        Grok(
+            "grok-build-0.1", shows=True, context=256_000, price=(10_000, 20_000, 2_000),
+            aliases=("grok-code-fast", "grok-code-fast-1-0825"),
+        ),
         Grok(
             "grok-4.20-multi-agent-0309", chat=False, tools=False, context=1_000_000, price=(12_500, 25_000, 2_000),
             aliases=("grok-4.20-multi-agent", "grok-4.20-multi-agent-latest"),

@@ -27,6 +27,8 @@ _MY_NAME = re.compile(r"\b(?i:my name is|i am called|call me)\s+([A-Z][\w'-]*)")
 _ASKS_NAME = re.compile(r"\b(?:what(?:'s| is) my name|who am i)\b", re.IGNORECASE)
 _WORDS = re.compile(r"\b(?:in|of|write|about|exactly|with)\s+(\d{2,5})\s+words\b", re.IGNORECASE)
 _MOST_WORDS = 20_000
+_LONGEST_ORDER = 300
+"""Characters of a system text that is one order. A longer one is a manual, with examples that are meant for nobody."""
 _ARITHMETIC = {"plus": "+", "minus": "-", "times": "*", "multiplied by": "*", "divided by": "/", "×": "*", "÷": "/"}
 
 _HAIKU = (
@@ -100,7 +102,7 @@ def _seen(prompt: Prompt, _said: str) -> str:
 
 
 def _echoed(prompt: Prompt, said: str) -> str:
-    match = _SAY.search(said) or _SAY.search(prompt.system)
+    match = _SAY.search(said) or (_SAY.search(prompt.system) if len(prompt.system) < _LONGEST_ORDER else None)
     if not match or _NO_ECHO.match(match["what"]):
         return ""
     return match["what"].strip().strip("\"'`").strip()

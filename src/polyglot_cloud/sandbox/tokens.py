@@ -31,18 +31,24 @@ def weigh(value: Any) -> int:
 
     Bytes in base64 count as one image.
     """
+    total, waiting = 0, [value]
+    while waiting:  # no recursion: a client may nest deeper than the interpreter's stack
+        item = waiting.pop()
+        if isinstance(item, dict):
+            fields = {name: inner for name, inner in item.items() if name not in _IDENTIFIERS}
+            binary = {name for name in fields.keys() & _BINARY_FIELDS if isinstance(fields[name], str)}
+            total += IMAGE * len(binary)
+            waiting += [inner for name, inner in fields.items() if name not in binary]
+        elif isinstance(item, list):
+            waiting += item
+        else:
+            total += _weigh_plain(item)
+    return total
+
+
+def _weigh_plain(value: Any) -> int:
     if isinstance(value, str):
         return IMAGE if value.startswith("data:") else count(value)
-    if isinstance(value, dict):
-        return sum(_weigh_field(name, item) for name, item in value.items() if name not in _IDENTIFIERS)
-    if isinstance(value, list):
-        return sum(weigh(item) for item in value)
     if isinstance(value, bytes):
         return IMAGE
     return 0 if value is None else 1
-
-
-def _weigh_field(name: str, value: Any) -> int:
-    if name in _BINARY_FIELDS and isinstance(value, str):
-        return IMAGE
-    return weigh(value)

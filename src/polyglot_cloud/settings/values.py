@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from polyglot_cloud import hosts as hosts_
 from polyglot_cloud import wire
 from polyglot_cloud.rows import TIERS
 
@@ -72,6 +73,8 @@ def host(value: Any) -> str:
     """A host name or address, without scheme, port and brackets."""
     bare = str(value).strip().lower().removeprefix("[").removesuffix("]")
     if not (_HOST_NAME.fullmatch(bare) or (":" in bare and _HOST_ADDRESS.fullmatch(bare))):
+        raise ValueError("must be a host name or an address, without scheme and port")
+    if ":" in bare and hosts_.address(bare) is None:
         raise ValueError("must be a host name or an address, without scheme and port")
     if ":" not in bare and bare.rpartition(".")[2].isdigit() and bare.count(".") != 3:
         raise ValueError("must be a host name or a whole address such as 127.0.0.1")

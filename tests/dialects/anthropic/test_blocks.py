@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from dialects.anthropic.bodies import MODEL, call, lost, request, result, said, write
+from dialects.anthropic.bodies import MODEL, call, lost, reasons, request, result, said, write
 from polyglot_cloud.dialects import Body, Written
-from polyglot_cloud.dialects.anthropic.blocks import tool_id
+from polyglot_cloud.dialects.anthropic.ids import tool_id
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import (
     Audio,
@@ -13,6 +13,7 @@ from polyglot_cloud.neutral import (
     FileId,
     Image,
     Inline,
+    Mark,
     Message,
     Opaque,
     Refusal,
@@ -135,7 +136,6 @@ def test_trap_10_what_a_user_turn_cannot_carry_is_refused(blocks: list[Block]) -
         File(FileId("file_1")),
         Audio(Url("https://example.org/a.wav")),
         result("t1"),
-        Opaque("gemini", {"executableCode": {}}),
     ],
 )
 def test_trap_10_what_an_assistant_turn_cannot_carry_is_refused(block: Block) -> None:
@@ -144,15 +144,37 @@ def test_trap_10_what_an_assistant_turn_cannot_carry_is_refused(block: Block) ->
     assert caught.value.param == "messages"
 
 
-def test_own_opaque_blocks_pass_as_they_are() -> None:
-    raw = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
-    assert second(answered(Opaque("anthropic", raw))) == [raw]
-    reference = {"type": "container_upload", "file_id": "file_1"}
-    assert write(request(Opaque("anthropic", reference))).body["messages"][0]["content"] == [reference]
-
-
 def test_refusals_go_back_as_text() -> None:
-    assert second(answered(Refusal("I will not."), Refusal(" "))) == [{"type": "text", "text": "I will not."}]
+    written = answered(Refusal("I will not."), Refusal(" "))
+    assert second(written) == [{"type": "text", "text": "I will not."}]
+    assert lost(written) == [("/messages/1", "approximated")]
+
+
+def test_a_blank_refusal_is_no_loss() -> None:
+    assert answered(Text("x"), Refusal(" ")).losses == []
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        said("system", "x", Text(" ", mark=Mark())),
+        said("user", "x", Text("", mark=Mark())),
+        said("assistant", "x", Text("\n", mark=Mark())),
+        said("assistant", "x", Text("", mark=Mark("1h")), call("t1")),
+        said("user", ToolResult("t1", [Text("x"), Text(" ", mark=Mark())])),
+    ],
+)
+def test_trap_38_a_mark_on_a_text_that_is_left_out_is_lost_aloud(turn: Message) -> None:
+    written = write(Request("m", [said("user", "a"), turn, said("user", "b")], tools=[Tool("weather")]))
+    told = [(loss.pointer, loss.kind) for loss in written.losses if "cache mark" in loss.reason]
+    assert told == [("/messages/1", "dropped")]
+    assert "cache_control" not in str(written.body)
+
+
+def test_trap_38_a_mark_on_thinking_is_lost_aloud() -> None:
+    written = answered(Thinking("hm", state=State(THOUGHT, "anthropic", MODEL), mark=Mark()), Text("x"))
+    assert second(written)[0] == THOUGHT
+    assert "cache mark" in reasons(written.losses)
 
 
 def test_annotations_are_lost() -> None:
@@ -176,6 +198,7 @@ def test_trap_22_own_thinking_goes_back_verbatim(raw: Body) -> None:
         State(THOUGHT, "gemini", MODEL),
         State({"type": "text", "text": "smuggled"}, "anthropic", MODEL),
         State({}, "anthropic", MODEL),
+        State({"type": []}, "anthropic", MODEL),
     ],
 )
 def test_trap_23_foreign_or_stateless_thinking_stays_behind(state: State | None) -> None:

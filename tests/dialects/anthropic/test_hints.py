@@ -8,6 +8,8 @@ from polyglot_cloud.dialects.anthropic.hints import opaque_user
 from polyglot_cloud.errors import Unsupported
 from polyglot_cloud.neutral import HINTS
 
+NOT_DROPPED = {"user", "safety_identifier", "service_tier", "modalities", "web_search_options"}
+
 
 @pytest.mark.parametrize("name", ["user", "safety_identifier"])
 def test_trap_33_user_is_hashed(name: str) -> None:
@@ -46,14 +48,16 @@ def test_service_tier(tier: Any, sent: str | None, losses: list[tuple[str, str]]
     assert lost(written) == losses
 
 
-@pytest.mark.parametrize("name", sorted(HINTS - {"user", "safety_identifier", "service_tier", "modalities"}))
+@pytest.mark.parametrize("name", sorted(HINTS - NOT_DROPPED))
 def test_trap_33_other_hints_are_dropped_aloud(name: str) -> None:
     written = write(request(hints={name: "x"}))
     assert lost(written) == [(f"/{name}", "dropped")]
     assert written.body.keys() == {"model", "max_tokens", "messages"}
 
 
-@pytest.mark.parametrize("hints", [{"seed": None}, {"store": False}, {"modalities": ["text"]}])
+@pytest.mark.parametrize(
+    "hints", [{"seed": None}, {"web_search_options": None}, {"store": False}, {"modalities": ["text"]}]
+)
 def test_what_is_so_anyway_is_no_loss(hints: dict[str, Any]) -> None:
     written = write(request(hints=hints))
     assert written.losses == []
@@ -64,3 +68,10 @@ def test_other_output_than_text_is_refused() -> None:
     with pytest.raises(Unsupported) as caught:
         write(request(hints={"modalities": ["text", "audio"]}))
     assert caught.value.param == "modalities"
+
+
+@pytest.mark.parametrize("options", [{}, {"search_context_size": "low"}])
+def test_a_web_search_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(Unsupported) as caught:
+        write(request(hints={"web_search_options": options}))
+    assert caught.value.param == "web_search_options"

@@ -165,6 +165,15 @@ def test_schema_that_fits_is_no_loss() -> None:
     assert written.losses == []
 
 
+def test_what_stands_beside_a_reference_is_lost_aloud() -> None:
+    wanted = {"$defs": {"City": {**CITY, "additionalProperties": False}}, "$ref": "#/$defs/City"}
+    written = write(request(format=Format("schema", "city", wanted, description="A city.")))
+    assert written.body["output_config"]["format"]["schema"] == wanted
+    assert lost(written) == [("/response_format", "approximated")]
+    assert "description" in reasons(written.losses)
+    assert write(request(format=Format("schema", "city", wanted))).losses == []
+
+
 @pytest.mark.parametrize(
     ("schema", "error"),
     [(None, BadRequest), ({"type": "object"}, Unsupported), ({"properties": {"a": {}}}, Unsupported)],

@@ -35,8 +35,11 @@ def test_whole_reply() -> None:
         ({**USE, "input": {}}, ToolCall("toolu_1", "weather", "")),
         ({**USE, "input": {"a": [1, 2.5]}}, ToolCall("toolu_1", "weather", '{"a":[1,2.5]}')),
         ({"type": "thinking", "thinking": "hm"}, Thinking("hm")),
-        ({"type": "server_tool_use", "id": "x"}, Opaque("anthropic", {"type": "server_tool_use", "id": "x"})),
-        ({"kind": "unheard"}, Opaque("anthropic", {"kind": "unheard"})),
+        (
+            {"type": "server_tool_use", "id": "x"},
+            Opaque("anthropic", {"type": "server_tool_use", "id": "x"}, state=State({})),
+        ),
+        ({"kind": "unheard"}, Opaque("anthropic", {"kind": "unheard"}, state=State({}))),
     ],
 )
 def test_blocks(raw: dict[str, Any], block: object) -> None:
@@ -79,8 +82,6 @@ def test_citations_become_annotations() -> None:
         ("refusal", [], "content_filter", "refusal"),
         ("brand_new", [HELLO], "stop", "brand_new"),
         ("brand_new", [USE], "tool_calls", "brand_new"),
-        (None, [HELLO], None, None),
-        ("", [HELLO], None, None),
     ],
 )
 def test_trap_27_finish(
@@ -107,6 +108,14 @@ def test_trap_28_refusal_is_a_reply(details: Any, detail: str) -> None:
 def test_stop_sequence_is_told() -> None:
     assert choice(reply(HELLO, stop="stop_sequence", stop_sequence="END")).stop_sequence == "END"
     assert choice(reply(HELLO, stop_sequence=None)).stop_sequence is None
+
+
+@pytest.mark.parametrize("stop", [None, "", 5])
+def test_trap_27_a_reply_without_an_end_is_broken_as_its_stream_is(stop: Any) -> None:
+    with pytest.raises(BrokenReply, match="without a stop reason"):
+        read_response(reply(HELLO, stop=stop))
+    with pytest.raises(BrokenReply, match="without a stop reason"):
+        read_response({"id": "msg_1", "content": [HELLO]})
 
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"content": None}, {"content": "text"}, {"type": "message"}])

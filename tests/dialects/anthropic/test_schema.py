@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from anthropic import transform_schema
 
-from polyglot_cloud.dialects.anthropic.schema import Inexpressible, fit
+from polyglot_cloud.dialects.anthropic.schema import Fitted, Inexpressible, fit
 
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 
@@ -106,6 +106,30 @@ def test_trap_20_the_rest_goes_into_the_description(
 def test_open_values_cannot_be_said(schema: dict[str, Any], place: str) -> None:
     with pytest.raises(Inexpressible, match=place):
         fit(schema)
+
+
+def test_what_stands_beside_a_reference_is_left_out() -> None:
+    place = {"$ref": "#/$defs/Node", "description": "Home.", "maxProperties": 2, "$comment": "x"}
+    fitted = fit({**OBJECT, "properties": {"a": place}, "$defs": {"Node": OBJECT}, "definitions": {"M": OBJECT}})
+    assert fitted.schema["properties"]["a"] == {"$ref": "#/$defs/Node"}
+    assert fitted.left_out == {"description", "maxProperties"}
+    assert fitted.moved == set()
+
+
+@pytest.mark.parametrize(
+    ("fitted", "told"),
+    [
+        (Fitted({}), None),
+        (Fitted({}, moved={"b", "a"}), "Anthropic does not enforce a, b: told in the description"),
+        (Fitted({}, left_out={"d", "c"}), "Anthropic takes nothing beside a $ref: c, d left out"),
+        (
+            Fitted({}, {"a"}, {"c"}),
+            "Anthropic does not enforce a: told in the description; Anthropic takes nothing beside a $ref: c left out",
+        ),
+    ],
+)
+def test_what_a_client_has_to_know(fitted: Fitted, told: str | None) -> None:
+    assert fitted.loss == told
 
 
 def test_trap_38_the_same_schema_gives_the_same_bytes_in_every_process() -> None:

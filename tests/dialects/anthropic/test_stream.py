@@ -186,7 +186,7 @@ def test_stop_sequence_and_detail() -> None:
 )
 def test_the_vendors_own_blocks_open_when_they_are_whole(block: Row, deltas: list[Row], whole: Row) -> None:
     events = inside(opens(block, 3), *[adds(3, **delta) for delta in deltas], closes(3))
-    assert events == [Opened(3, Opaque("anthropic", whole)), Closed(3)]
+    assert events == [Opened(3, Opaque("anthropic", whole, state=State({}))), Closed(3)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.request import write_request
 from polyglot_cloud.dialects.anthropic.turns import OPERATOR_MARK
 from polyglot_cloud.errors import BadRequest, Unsupported
-from polyglot_cloud.neutral import Message, Request, State, Text, Thinking, Tool
+from polyglot_cloud.neutral import Message, Request, Role, State, Text, Thinking, Tool
 from polyglot_cloud.rows import Quirks
 
 PLAIN = Quirks()
@@ -145,6 +145,12 @@ def test_trap_06_model_without_seats() -> None:
 def test_names_of_speakers_are_lost() -> None:
     named = Message("user", [Text("a")], name="Ann")
     assert lost(write(Request("m", [named]))) == [("/messages/0/name", "dropped")]
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_names_of_leading_instructions_are_lost(role: Role) -> None:
+    system = [said("system", "a"), Message(role, [Text("b")], name="Ann")]
+    assert lost(write(Request("m", [said("user", "c")], system=system))) == [("/messages/1/name", "dropped")]
 
 
 def test_trap_08_prefill_passes_where_the_model_takes_it_and_is_stripped() -> None:

@@ -55,12 +55,18 @@ def text(role: str, *texts: str) -> dict[str, Any]:
         ([user("a"), assistant(Text(" \n")), user("b")], [text("user", "a", "b")]),
         ([user("a", "  "), user("")], [text("user", "a")]),
         ([user("a"), assistant(), user("b", "c")], [text("user", "a", "b", "c")]),
-        ([user("a"), assistant(Refusal("No."))], [text("user", "a"), text("model", "No.")]),
+        ([user("a"), assistant(Refusal(" "))], [text("user", "a")]),
         ([user("a"), assistant(Text(" b "))], [text("user", "a"), text("model", " b ")]),
     ],
 )  # fmt: skip
 def test_trap_01_and_02_neighbours_merge_and_blanks_go(messages: list[Message], contents: list[dict[str, Any]]) -> None:
     assert body(request(*messages))["contents"] == contents
+
+
+def test_a_refusal_becomes_text_aloud() -> None:
+    written = write(request(user("a"), assistant(Refusal("No.")), user("b")))
+    assert written.body["contents"] == [text("user", "a"), text("model", "No."), text("user", "b")]
+    assert [(loss.pointer, loss.kind) for loss in written.losses] == [("/messages", "approximated")]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +86,11 @@ def test_trap_02_an_empty_last_turn_is_not_filled_with_invented_text() -> None:
 def test_trap_08_a_prefill_passes_only_where_the_model_continues_it() -> None:
     messages = [user("a"), assistant(Text("b"))]
     assert body(request(*messages))["contents"][-1] == text("model", "b")
-    with pytest.raises(Unsupported, match="does not continue"):
+    with pytest.raises(Unsupported, match="does not continue") as raised:
         write(request(*messages), destination(prefill=False))
+    assert raised.value.param == "messages"
+    again = write(request(*messages, user("c")), destination(prefill=False))
+    assert again.body["contents"][-1] == text("user", "c")
 
 
 # --- system ---

@@ -45,11 +45,19 @@ def test_store_is_geminis_own_word_too(store: bool) -> None:
     assert body(request(hints={"store": store}))["store"] is store
 
 
-@pytest.mark.parametrize("name", sorted(HINTS - {"seed", "service_tier", "store", "modalities"}))
+@pytest.mark.parametrize("name", sorted(HINTS - {"seed", "service_tier", "store", "modalities", "web_search_options"}))
 def test_trap_33_and_47_hints_that_gemini_lacks_are_dropped_aloud(name: str) -> None:
     written = write(request(hints={name: "x"}))
     assert written.body == write(request()).body
     assert [(loss.pointer, loss.kind) for loss in written.losses] == [(f"/{name}", "dropped")]
+
+
+@pytest.mark.parametrize("asked", [{}, {"search_context_size": "low"}, "x", False])
+def test_web_search_is_refused_however_it_is_asked_for(asked: Any) -> None:
+    with pytest.raises(Unsupported, match="Web search") as raised:
+        write(request(hints={"web_search_options": asked}))
+    assert raised.value.param == "web_search_options"
+    assert body(request(hints={"web_search_options": None})) == body(request())
 
 
 @pytest.mark.parametrize("hints", [{"user": None}, {"metadata": {}}, {"modalities": ["text"]}, {"modalities": None}])

@@ -27,7 +27,14 @@ def budget(tokens: int) -> dict[str, Any]:
         (("low", "medium", "high", "xhigh"), "max", level("XHIGH"), True),
         (("low", "high"), "medium", level("LOW"), True),
         (("none", "high"), "none", level("HIGH"), True),
-        (None, "xhigh", level("XHIGH"), False),
+        (("minimal", "low", "medium", "high", "xhigh"), "xhigh", level("XHIGH"), False),
+        (None, "xhigh", level("HIGH"), True),
+        (None, "max", level("HIGH"), True),
+        (None, "high", level("HIGH"), False),
+        (None, "medium", level("MEDIUM"), False),
+        (None, "minimal", level("LOW"), True),
+        (None, "none", level("LOW"), True),
+        (("none",), "xhigh", level("HIGH"), True),
         ((), "high", level("HIGH"), False),
         (("low",), "ultra", level("ULTRA"), False),
     ],
@@ -100,8 +107,7 @@ def test_thoughts_without_an_effort() -> None:
 
 def test_the_levels_are_the_sdks() -> None:
     known = {each.value for each in types.ThinkingLevel} - {"THINKING_LEVEL_UNSPECIFIED"}
-    written = {
-        thinking_config(Reasoning(name), destination(thinking=("level",)), [])["thinkingLevel"]  # type: ignore[index]  # a config is given for each
-        for name in ("minimal", "low", "medium", "high", "xhigh")
-    }
+    names = ("minimal", "low", "medium", "high", "xhigh")
+    to = destination(thinking=("level",), efforts=names)
+    written = {thinking_config(Reasoning(name), to, [])["thinkingLevel"] for name in names}  # type: ignore[index]  # a config is given for each
     assert written == known

@@ -176,9 +176,14 @@ def test_messages_are_written(blocks: list[Block], finish: Any, written: dict[st
     assert choice["finish_reason"] == finish
 
 
-@pytest.mark.parametrize(("finish", "written"), [(None, "stop"), ("tool_calls", "stop"), ("length", "length")])
+@pytest.mark.parametrize(("finish", "written"), [("tool_calls", "stop"), ("length", "length")])
 def test_the_reason_is_always_one_of_chats(finish: Any, written: str) -> None:
     assert write(Choice([Text("x")], finish))["choices"][0]["finish_reason"] == written
+
+
+def test_an_answer_without_its_end_is_never_written_as_a_whole_one() -> None:
+    with pytest.raises(BrokenReply):
+        write(Choice([Text("x")], None))
 
 
 def test_annotations_of_every_shape() -> None:

@@ -135,6 +135,38 @@ def test_trap_9_an_image_type_that_the_model_does_not_take_is_refused() -> None:
     assert caught.value.param == "messages"
 
 
+JPEG, PAPER, UNKNOWN = "/9j/4AAQSkZJRg==", "JVBERi0xLjQ=", "AAECAwQFBgcICQ=="
+
+
+@pytest.mark.parametrize(
+    ("named", "data", "sent"),
+    [
+        ("image/jpg", JPEG, "image/jpeg"),
+        ("application/octet-stream", JPEG, "image/jpeg"),
+        ("image/png", JPEG, "image/jpeg"),
+        ("image/jpeg", JPEG, "image/jpeg"),
+        ("image/jpg", UNKNOWN, "image/jpg"),
+        ("image/png", "no base64!", "image/png"),
+        ("image/png", "", "image/png"),
+    ],
+)
+def test_trap_9_the_bytes_decide_what_an_image_is(named: str, data: str, sent: str) -> None:
+    (part,) = items(request(Image(Inline(named, data))))[0]["content"]
+    assert part["image_url"] == f"data:{sent};base64,{data}"
+
+
+def test_trap_9_a_type_is_taken_or_refused_by_what_the_bytes_are() -> None:
+    quirks = Quirks(image_types=("image/jpeg",))
+    assert items(request(Image(Inline("image/jpg", JPEG))), quirks)
+    with pytest.raises(Unsupported, match="not image/gif"):
+        write(request(Image(Inline("image/jpeg", "R0lGODlhAQABAA=="))), quirks)
+
+
+def test_trap_10_a_pdf_is_one_whatever_it_was_called() -> None:
+    (part,) = items(request(File(Inline("application/octet-stream", PAPER))))[0]["content"]
+    assert (part["filename"], part["file_data"]) == ("document.pdf", f"data:application/pdf;base64,{PAPER}")
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -307,9 +339,8 @@ def test_reasoning_before_reasoning_is_followed() -> None:
 SEARCH = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "q"}}
 
 
-@pytest.mark.parametrize("state", [None, State({}, PROVIDER, MODEL)])
-def test_an_opaque_item_of_this_dialect_goes_back_in_its_place(state: State | None) -> None:
-    block = Opaque("openai_responses", SEARCH, state=state)
+def test_an_opaque_item_of_this_model_goes_back_in_its_place() -> None:
+    block = Opaque("openai_responses", SEARCH, state=State({}, PROVIDER, MODEL))
     written = write(conversation(ASKED, said("assistant", "a", block, "b")))
     assert written.body["input"][2] is SEARCH
     assert written.losses == []
@@ -318,7 +349,13 @@ def test_an_opaque_item_of_this_dialect_goes_back_in_its_place(state: State | No
 @pytest.mark.parametrize(
     "block",
     [
+        Opaque("openai_responses", SEARCH),
+        Opaque("openai_responses", SEARCH, state=State({})),
         Opaque("openai_responses", SEARCH, state=State({}, "grok", MODEL)),
+        Opaque("openai_responses", SEARCH, state=State({}, PROVIDER, "gpt-test-2")),
+        Opaque("openai_responses", {"id": "ws_1"}, state=State({}, PROVIDER, MODEL)),
+        Opaque("openai_responses", {"id": "ws_1", "type": None}, state=State({}, PROVIDER, MODEL)),
+        Opaque("openai_responses", {"id": "ws_1", "type": ["message"]}, state=State({}, PROVIDER, MODEL)),
         Opaque("anthropic", {"type": "server_tool_use"}),
     ],
 )

@@ -81,6 +81,29 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a block without a type", {"messages": user([{"text": "x"}])}, "messages.0.content.0.type: Field required"),
     ("empty text", {"messages": user([{"type": "text", "text": ""}])}, "text content blocks must be non-empty"),
     ("blank text", {"messages": user(" \n")}, "text content blocks must contain non-whitespace text"),
+    (
+        "blank text of the assistant without a call",
+        {"messages": [*user("x"), assistant(TEXT, {**TEXT, "text": " "}), *user("y")]},
+        "text content blocks must contain non-whitespace text",
+    ),
+    (
+        "empty text beside a call",
+        {"tools": [TOOL], "messages": [*user("x"), assistant({**TEXT, "text": ""}, USE), *user([RESULT])]},
+        "text content blocks must be non-empty",
+    ),
+    (
+        "blank text beside a result",
+        {"tools": [TOOL], "messages": loop(RESULT, {**TEXT, "text": " "})},
+        "text content blocks must contain non-whitespace text",
+    ),
+    (
+        "blank text in the turn after a call",
+        {
+            "tools": [TOOL],
+            "messages": [*loop(RESULT), assistant({**TEXT, "text": " "}), *user("y")],
+        },
+        "text content blocks must contain non-whitespace text",
+    ),
     ("an empty string", {"messages": user("")}, "messages.0: all messages must have non-empty content"),
     ("an empty list", {"messages": user([])}, "messages.0: all messages must have non-empty content"),
     (
@@ -409,6 +432,10 @@ def test_versions(anthropic: Asker, path: str, given: str, message: str) -> None
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("a result before text", {"tools": [TOOL], "messages": loop(RESULT, TEXT)}),
     ("a result split over two messages", {"tools": [TOOL], "messages": [*loop(RESULT), *user("and now?")]}),
+    (
+        "blank text beside a call, as recorded",
+        {"tools": [TOOL], "messages": [*user("x"), assistant({**TEXT, "text": " "}, USE), *user([RESULT])]},
+    ),
     ("prefill on 4.5", {"messages": [*user("x"), assistant({"type": "text", "text": "Well,"})]}),
     ("a forced choice", {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "get_weather"}}),
     ("a forced choice on haiku-5-5", {"model": "claude-haiku-5-5", "tools": [TOOL], "tool_choice": {"type": "any"}}),

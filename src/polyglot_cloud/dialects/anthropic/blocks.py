@@ -1,10 +1,9 @@
 """Blocks of a message on Anthropic's wire. A block that would be blank, or may not be sent, gives None."""
 
-import re
-
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.anthropic import cache, media
+from polyglot_cloud.dialects.anthropic import cache, media, opaque
 from polyglot_cloud.dialects.anthropic.draft import Draft
+from polyglot_cloud.dialects.anthropic.ids import tool_id
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import (
     Block,
@@ -18,10 +17,8 @@ from polyglot_cloud.neutral import (
     ToolCall,
     ToolResult,
 )
-from polyglot_cloud.pseudonym import pseudonym
 from polyglot_cloud.wire import InvalidJson, decode
 
-_ID = re.compile(r"[a-zA-Z0-9_-]+")
 THINKING_TYPES = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -30,17 +27,19 @@ def write_blocks(draft: Draft, message: Message, at: int) -> list[Body]:
 
     Raises Unsupported for what a message of this role cannot carry, BadRequest for arguments that are no JSON object.
     """
+    if message.name is not None:
+        draft.lose(f"/messages/{at}/name", "dropped", "Anthropic knows no names of speakers")
     if message.role == "assistant":
         return _assistant_blocks(draft, message.blocks, at)
     writer = _user_block if message.role == "user" else _system_block
-    return [body for block in message.blocks if (body := writer(draft, block, at)) is not None]
+    return [body for block in message.blocks for body in _kept(draft, block, writer(draft, block, at), at)]
 
 
-def tool_id(id_: str) -> str:
-    """The id as Anthropic takes it (^[a-zA-Z0-9_-]+$); another is replaced by its hash, so call and result stay a pair."""
-    if _ID.fullmatch(id_):
-        return id_
-    return f"toolu_{pseudonym(id_, 24)}"
+def _kept(draft: Draft, block: Block, body: Body | None, at: int) -> list[Body]:
+    """What was written of the block, if anything. Tells of a cache mark that found no place."""
+    if block.mark is not None and (body is None or "cache_control" not in body):
+        draft.lose(f"/messages/{at}", "dropped", "a cache mark stood at a part that is left out or cannot bear one")
+    return [] if body is None else [body]
 
 
 def _system_block(_: Draft, block: Block, at: int) -> Body | None:
@@ -60,7 +59,7 @@ def _user_block(draft: Draft, block: Block, at: int) -> Body | None:
         case ToolResult():
             return _tool_result(draft, block, at)
         case Opaque():
-            return _opaque(block, at)
+            return opaque.user_block(draft, block, at)
         case _:
             raise _not_here(block, at)
 
@@ -83,11 +82,10 @@ def _assistant_blocks(draft: Draft, blocks: list[Block], at: int) -> list[Body]:
                 body = _tool_use(block, f"messages[{at}].tool_calls[{calls}]")
                 calls += 1
             case Opaque():
-                body = _opaque(block, at)
+                body = opaque.assistant_block(draft, block, at)
             case _:
                 raise _not_here(block, at)
-        if body is not None:
-            written.append(body)
+        written += _kept(draft, block, body, at)
     return written
 
 
@@ -98,14 +96,17 @@ def _text(text: str, block: Text | Refusal) -> Body | None:
 def _said(draft: Draft, block: Text | Refusal, at: int) -> Body | None:
     if isinstance(block, Text) and block.annotations:
         draft.lose(f"/messages/{at}/annotations", "dropped", "Anthropic takes back no citations but its own")
-    return _text(block.text, block)
+    body = _text(block.text, block)
+    if body is not None and isinstance(block, Refusal):
+        draft.lose(f"/messages/{at}", "approximated", "Anthropic has no refusals in a message: it went as plain text")
+    return body
 
 
 def _thinking(draft: Draft, block: Thinking, at: int) -> Body | None:
     """The model's own thinking, verbatim; another model's is a 400 (trap 23), so it stays behind."""
     state = block.state
-    own = state is not None and (state.provider, state.model) == (draft.destination.provider, draft.destination.model)
-    if state is not None and own and state.raw.get("type") in THINKING_TYPES:
+    kind = state.raw.get("type") if state else None
+    if state and opaque.is_home_of(draft, state) and isinstance(kind, str) and kind in THINKING_TYPES:
         return dict(state.raw)
     draft.lose(f"/messages/{at}", "dropped", "reasoning without its state, or of another model, cannot be sent back")
     return None
@@ -132,7 +133,7 @@ def _arguments(call: ToolCall, where: str) -> Body:
 
 def _tool_result(draft: Draft, result: ToolResult, at: int) -> Body:
     block: Body = {"type": "tool_result", "tool_use_id": tool_id(result.call_id)}
-    content = [body for part in result.blocks if (body := _result_block(draft, part, at)) is not None]
+    content = [body for part in result.blocks for body in _kept(draft, part, _result_block(draft, part, at), at)]
     if content:
         block["content"] = content
     if result.is_error:
@@ -144,13 +145,6 @@ def _result_block(draft: Draft, block: Block, at: int) -> Body | None:
     if isinstance(block, Text | Image | File):
         return _user_block(draft, block, at)
     raise _not_here(block, at)
-
-
-def _opaque(block: Opaque, at: int) -> Body:
-    if block.dialect != "anthropic":
-        message = f"messages[{at}] holds a part that only another provider understands. Leave it out, or stay with that provider."
-        raise Unsupported(message, param="messages")
-    return dict(block.raw)
 
 
 def _not_here(block: Block, at: int) -> Unsupported:

@@ -35,8 +35,8 @@ def settle(draft: Draft, body: Body) -> None:
 def _order_ttls(draft: Draft, blocks: list[Body]) -> None:
     short_seen = False
     for block in blocks:
-        asked: str | None = block["cache_control"].get("ttl")
-        ttl = None if asked is None else _TTL.get(asked, "5m")
+        asked = block["cache_control"].get("ttl")
+        ttl = None if asked is None else _TTL.get(str(asked), "5m")
         if ttl == "1h" and short_seen:
             ttl = "5m"
         short_seen = short_seen or ttl != "1h"

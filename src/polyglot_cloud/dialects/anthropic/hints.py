@@ -12,10 +12,13 @@ _APPROXIMATED = {
     "flex": "Anthropic has no flex tier: the standard one, at its price",
     "priority": "Anthropic gives priority only where capacity was bought",
 }
+_NO_SEARCH = (
+    "This gateway hands no web search to Anthropic. Leave web_search_options out, or choose a model that has it."
+)
 
 
 def write_hints(draft: Draft) -> Body:
-    """`metadata` and `service_tier`. Raises Unsupported where another output than text is asked for."""
+    """`metadata` and `service_tier`. Raises Unsupported where another output than text, or a web search, is asked for."""
     body: Body = {}
     hints = {name: value for name, value in draft.request.hints.items() if value is not None}
     for name, value in hints.items():
@@ -26,6 +29,8 @@ def write_hints(draft: Draft) -> Body:
                 body["metadata"] = _metadata(value)
             case "service_tier" if isinstance(value, str) and value in _TIERS:
                 body["service_tier"] = _tier(draft, value)
+            case "web_search_options":
+                raise Unsupported(_NO_SEARCH, param="web_search_options")
             case _:
                 _lose(draft, name, value)
     return body

@@ -84,9 +84,8 @@ def _schema(draft: Draft, wanted: Body | None, description: str | None) -> Body:
     except schema.Inexpressible as error:
         message = f"Anthropic cannot enforce this response_format: {error}. Say what is allowed there."
         raise Unsupported(message, param="response_format") from None
-    if fitted.moved:
-        reason = f"Anthropic does not enforce {', '.join(sorted(fitted.moved))}: told in the description"
-        draft.lose("/response_format", "approximated", reason)
+    if fitted.loss:
+        draft.lose("/response_format", "approximated", fitted.loss)
     return fitted.schema
 
 

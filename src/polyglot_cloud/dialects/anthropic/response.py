@@ -22,7 +22,7 @@ _PLAIN = frozenset({"end_turn", "stop_sequence", "tool_use", "max_tokens"})
 
 
 def read_response(body: Body) -> Response:
-    """A whole reply. Raises BrokenReply where it is none, a ProviderError where a 200 carries an error."""
+    """A whole reply. Raises BrokenReply where it is none or has no end, a ProviderError where a 200 carries an error."""
     if not isinstance(body, dict):
         raise BrokenReply("The provider's reply is not a JSON object.")
     if body.get("type") == "error":
@@ -33,6 +33,8 @@ def read_response(body: Body) -> Response:
     blocks = [read_block(raw) for raw in content if isinstance(raw, dict)]
     called = any(isinstance(block, ToolCall) for block in blocks)
     reason, detail = finish(body, called=called)
+    if reason is None:
+        raise BrokenReply("The provider's reply ended without a stop reason.")
     choice = Choice(blocks, reason, detail, string(body, "stop_sequence") or None)
     return Response(string(body, "id"), string(body, "model"), [choice], read_usage(body))
 
@@ -50,7 +52,7 @@ def read_block(raw: Body) -> Block:
         case "tool_use":
             return ToolCall(string(raw, "id"), string(raw, "name"), arguments(raw.get("input")))
         case _:
-            return Opaque("anthropic", raw)
+            return Opaque("anthropic", raw, state=State({}))
 
 
 def finish(reply: Body, *, called: bool) -> tuple[FinishReason | None, str | None]:

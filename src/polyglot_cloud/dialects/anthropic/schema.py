@@ -25,33 +25,45 @@ class Inexpressible(ValueError):
 
 @dataclass(slots=True)
 class Fitted:
-    """A schema within the subset. `moved` are the keywords that are now only described."""
+    """A schema within the subset. `moved` are the keywords that are now only described, `left_out` those beside a $ref."""
 
     schema: Schema
     moved: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
+
+    @property
+    def loss(self) -> str | None:
+        """What a client has to know, None where everything is enforced."""
+        told = []
+        if self.moved:
+            told.append(f"Anthropic does not enforce {', '.join(sorted(self.moved))}: told in the description")
+        if self.left_out:
+            told.append(f"Anthropic takes nothing beside a $ref: {', '.join(sorted(self.left_out))} left out")
+        return "; ".join(told) or None
 
 
 def fit(schema: Schema) -> Fitted:
     """The schema within the subset. Raises Inexpressible."""
     fitted = Fitted({})
-    fitted.schema = _node(schema, "the schema", fitted.moved)
+    fitted.schema = _node(schema, "the schema", fitted)
     return fitted
 
 
-def _node(schema: Any, where: str, moved: set[str]) -> Schema:
+def _node(schema: Any, where: str, fitted: Fitted) -> Schema:
     if not isinstance(schema, dict):
         raise Inexpressible(f"{where} must be a schema object")
     kinds = schema.get("type")
     if isinstance(kinds, list) and "enum" not in schema and "const" not in schema:
-        return _node(_spread(schema, kinds), where, moved)
+        return _node(_spread(schema, kinds), where, fitted)
     rest = {name: value for name, value in schema.items() if name not in _MEANINGLESS}
     node: Schema = {}
-    _definitions(rest, node, where, moved)
+    _definitions(rest, node, where, fitted)
     if isinstance(ref := rest.get("$ref"), str):
+        fitted.left_out.update(rest.keys() - {"$ref"})
         return node | {"$ref": ref.replace("#/definitions/", "#/$defs/", 1)}
     described = rest.pop("description", None)
-    _shape(rest, node, where, moved)
-    _describe(node, described, rest, moved)
+    _shape(rest, node, where, fitted)
+    _describe(node, described, rest, fitted)
     return node
 
 
@@ -62,15 +74,15 @@ def _spread(schema: Schema, kinds: list[str]) -> Schema:
     return {"anyOf": [{"type": kind, **(own if kind != "null" else {})} for kind in kinds], **shared}
 
 
-def _definitions(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
+def _definitions(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
     for name in ("$defs", "definitions"):
         found = rest.pop(name, None)
         if isinstance(found, dict):
-            fitted = {key: _node(value, f"{where}.$defs.{key}", moved) for key, value in found.items()}
-            node["$defs"] = node.get("$defs", {}) | fitted
+            definitions = {key: _node(value, f"{where}.$defs.{key}", fitted) for key, value in found.items()}
+            node["$defs"] = node.get("$defs", {}) | definitions
 
 
-def _shape(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
+def _shape(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
     for name in _KEPT:
         if name in rest:
             node[name] = rest.pop(name)
@@ -78,7 +90,7 @@ def _shape(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
     for name, kept in _UNIONS.items():
         if isinstance(rest.get(name), list):
             node[kept] = [
-                _node(member, f"{where}.{name}[{index}]", moved) for index, member in enumerate(rest.pop(name))
+                _node(member, f"{where}.{name}[{index}]", fitted) for index, member in enumerate(rest.pop(name))
             ]
             break
     if "enum" in node or "const" in node:
@@ -89,9 +101,9 @@ def _shape(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
         node["type"] = kind
     match kind:
         case "object":
-            _object(rest, node, where, moved)
+            _object(rest, node, where, fitted)
         case "array":
-            _array(rest, node, where, moved)
+            _array(rest, node, where, fitted)
         case "string" if rest.get("format") in _FORMATS:
             node["format"] = rest.pop("format")
 
@@ -102,7 +114,7 @@ def _implied(rest: Schema) -> str | None:
     return "array" if "items" in rest else None
 
 
-def _object(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
+def _object(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
     properties = rest.pop("properties", None)
     open_ended = rest.pop("additionalProperties", properties is None)
     if not isinstance(properties, dict):
@@ -110,20 +122,20 @@ def _object(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
             raise Inexpressible(f"{where} is an object whose properties are not named")
         properties = {}
     if open_ended is not False:
-        moved.add("additionalProperties")
-    node["properties"] = {name: _node(value, f"{where}.{name}", moved) for name, value in properties.items()}
+        fitted.moved.add("additionalProperties")
+    node["properties"] = {name: _node(value, f"{where}.{name}", fitted) for name, value in properties.items()}
     node["additionalProperties"] = False
 
 
-def _array(rest: Schema, node: Schema, where: str, moved: set[str]) -> None:
+def _array(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
     if "items" in rest:
-        node["items"] = _node(rest.pop("items"), f"{where}[]", moved)
+        node["items"] = _node(rest.pop("items"), f"{where}[]", fitted)
     if rest.get("minItems") in {0, 1}:
         node["minItems"] = rest.pop("minItems")
 
 
-def _describe(node: Schema, described: Any, rest: Schema, moved: set[str]) -> None:
-    moved.update(rest)
+def _describe(node: Schema, described: Any, rest: Schema, fitted: Fitted) -> None:
+    fitted.moved.update(rest)
     constraints = ", ".join(f"{name}: {encode(value).decode()}" for name, value in rest.items())
     parts = [described] if isinstance(described, str) and described else []
     parts += [f"({constraints})"] if constraints else []

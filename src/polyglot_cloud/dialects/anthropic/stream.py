@@ -258,7 +258,7 @@ class _OpenOpaque:
     def stop(self) -> list[Event]:
         if text := "".join(self._json):
             self._raw["input"] = _lenient(text)
-        return [Opened(self.index, Opaque("anthropic", self._raw))]
+        return [Opened(self.index, Opaque("anthropic", self._raw, state=State({})))]
 
 
 _KINDS: dict[str, type[_OpenText | _OpenThinking | _OpenRedacted | _OpenCall | _OpenOpaque]] = {

@@ -91,9 +91,8 @@ def _strict(draft: Draft, parameters: Body, index: int) -> Body:
     except schema.Inexpressible as error:
         draft.lose(f"/tools/{index}/function/strict", "dropped", f"Anthropic cannot enforce this schema: {error}")
         return {}
-    if fitted.moved:
-        reason = f"Anthropic does not enforce {', '.join(sorted(fitted.moved))}: told in the description"
-        draft.lose(f"/tools/{index}/function/parameters", "approximated", reason)
+    if fitted.loss:
+        draft.lose(f"/tools/{index}/function/parameters", "approximated", fitted.loss)
     return {"input_schema": fitted.schema, "strict": True}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.blocks import THINKING_TYPES, write_blocks
 from polyglot_cloud.dialects.anthropic.draft import Draft
+from polyglot_cloud.dialects.anthropic.ids import unique
 from polyglot_cloud.errors import BadRequest, Unsupported
 
 OPERATOR_MARK = "[Instruction from the operator of this conversation, not from its user]\n"
@@ -29,6 +30,8 @@ def write_turns(draft: Draft) -> list[Body]:
     turns = _merged(_seated(draft, turns, index) for index in range(len(turns)))
     if not turns:
         raise BadRequest("There is no message beside the system prompt. Add one of the user.", param="messages")
+    for turn, blocks in zip(turns, unique(turn.blocks for turn in turns), strict=True):
+        turn.blocks = blocks
     for before, turn in zip([None, *turns], turns, strict=False):
         _arrange(turn, before)
     _check_prefill(draft, turns[-1])
@@ -58,8 +61,6 @@ def tools_used(messages: list[Body]) -> list[str]:
 
 def _turn(draft: Draft, index: int) -> Turn:
     message, at = draft.request.messages[index], draft.place(index)
-    if message.name is not None:
-        draft.lose(f"/messages/{at}/name", "dropped", "Anthropic knows no names of speakers")
     role = message.role if message.role in {"user", "assistant"} else "system"
     return Turn(role, write_blocks(draft, message, at), at)
 

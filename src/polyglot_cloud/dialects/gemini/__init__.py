@@ -28,4 +28,5 @@ DIALECT = Dialect(
     reader=StreamReader,
     writer=None,
     reads=CONFIG,
+    unframed=True,
 )

@@ -15,6 +15,7 @@ from polyglot_cloud.neutral import (
     Loss,
     Message,
     Opaque,
+    Refusal,
     Request,
     Text,
     Thinking,
@@ -126,9 +127,19 @@ class _Turns:
                 turn.parts += self._media(block)
             case Thinking() | Opaque():
                 turn.parts += self._reasoning(block, turn.role)
-            case _:
-                raw = kept(block, self._destination) if isinstance(block, Text) else None
+            case Text():
+                raw = kept(block, self._destination)
                 turn.parts += [raw] if raw is not None else _text(block.text)
+            case Refusal():
+                turn.parts += self._refusal(block)
+
+    def _refusal(self, block: Refusal) -> list[Body]:
+        said = _text(block.text)
+        if said:
+            self._losses.append(
+                Loss("/messages", "approximated", "Gemini has no refusals in a history: one is sent as text")
+            )
+        return said
 
     def _reasoning(self, block: Thinking | Opaque, role: str) -> list[Body]:
         raw = kept(block, self._destination)

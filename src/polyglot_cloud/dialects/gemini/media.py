@@ -1,10 +1,8 @@
 """Images, files and audio as parts. Gemini takes bytes inline, and files that are kept at Google by their URI."""
 
-import base64
-import binascii
-
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import Unsupported
+from polyglot_cloud.media_types import head, sniff
 from polyglot_cloud.neutral import Audio, File, FileId, Image, Inline
 from polyglot_cloud.rows import Destination
 
@@ -45,7 +43,7 @@ def _media_type(block: Image | File | Audio, source: Inline) -> str:
     named = source.media_type.partition(";")[0].strip().lower()
     if isinstance(block, Audio):
         return named
-    seen = _sniffed(_head(source.data))
+    seen = _sniffed(source.data)
     if seen:
         return seen
     return "text/plain" if named.startswith("text/") or named in _TEXT_TYPES else named
@@ -60,30 +58,8 @@ def _check_taken(block: Image | File | Audio, media_type: str, destination: Dest
         )
 
 
-def _head(data: str) -> bytes:
-    """The first 24 bytes."""
+def _sniffed(data: str) -> str | None:
     try:
-        return base64.b64decode(data[:32], validate=True)
-    except (binascii.Error, ValueError):
+        return sniff(head(data))
+    except ValueError:
         raise Unsupported("An inline image or file is not valid base64.", param="messages") from None
-
-
-def _sniffed(head: bytes) -> str | None:
-    for magic, media_type in _MAGIC:
-        if head.startswith(magic):
-            return media_type
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12])
-    return None
-
-
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"%PDF-", "application/pdf"),
-)
-_BRANDS = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif", b"msf1": "image/heif"}

@@ -35,6 +35,8 @@ def write_request(request: Request, destination: Destination) -> Written:
 
 
 def _hints(request: Request, losses: list[Loss]) -> Body:
+    if request.hints.get("web_search_options") is not None:
+        raise Unsupported("Web search cannot be had from Gemini on this path.", param="web_search_options")
     hints = {name: value for name, value in request.hints.items() if value not in _EMPTY}
     if set(hints.get("modalities", ["text"])) != {"text"}:
         raise Unsupported('Only text can be had from this model here: modalities must be ["text"].', param="modalities")

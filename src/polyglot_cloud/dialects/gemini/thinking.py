@@ -6,6 +6,8 @@ from polyglot_cloud.neutral import Loss, Reasoning
 from polyglot_cloud.rows import Destination, Quirks
 
 _LEVELS = ("minimal", "low", "medium", "high", "xhigh")
+_COMMON = ("low", "medium", "high")
+"""What every model with levels takes: asked of those whose own are not known."""
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768}
 _POINTER = "/reasoning_effort"
 
@@ -41,7 +43,7 @@ def _nearest(asked: str, efforts: tuple[str, ...] | None) -> str:
     """The nearest level that the model has; thinking at a level cannot be switched off."""
     if asked not in EFFORTS:
         return asked  # a word newer than our ladder: Google judges it
-    levels = [level for level in _LEVELS if level in (efforts or _LEVELS)] or list(_LEVELS)
+    levels = [level for level in _LEVELS if level in (efforts or _COMMON)] or list(_COMMON)
     return nearest(asked, levels) or levels[0]
 
 

@@ -14,6 +14,7 @@ READS = (
 )  # fmt: skip
 """Top-level members that `peek` reads."""
 
+_EXTENSIONS = frozenset({"reasoning_details", "reasoning_content", "cache_control", "native_finish_reason"})
 _PART_NEEDS: dict[str, Need] = {"image_url": "image", "file": "file", "input_audio": "audio"}
 
 
@@ -25,10 +26,23 @@ def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this d
     include_usage = fields.boolean(options, "include_usage", "stream_options.") or not stream
     newer = fields.integer(body, "max_completion_tokens")
     older = fields.integer(body, "max_tokens")
-    needs = _conversation_needs(_messages(body)) | _option_needs(body)
+    messages = _messages(body)
+    needs = _conversation_needs(messages) | _option_needs(body)
     if older is not None and newer is None:
         needs.add("max_tokens_name")
-    return Peek(model, stream, frozenset(needs), newer if newer is not None else older, include_usage)
+    return Peek(
+        model, stream, frozenset(needs), newer if newer is not None else older, include_usage, _extended(body, messages)
+    )
+
+
+def _extended(body: Object, messages: list[Object]) -> bool:
+    """Whether a member stands in it that we gave to the client, or take beyond Chat: OpenAI refuses what it does not know."""
+    holders = [*messages, *(body.get("tools") or ())]
+    return any(
+        not _EXTENSIONS.isdisjoint(holder)
+        or (isinstance(parts := holder.get("content"), list) and any("cache_control" in part for part in parts))
+        for holder in holders
+    )
 
 
 def _messages(body: Object) -> list[Object]:

@@ -125,7 +125,7 @@ def _ours(details: Any) -> dict[int, Object]:
     """Entries by their place, in its order."""
     found = {}
     for entry in details if isinstance(details, list) else ():
-        if isinstance(entry, dict) and entry.get("type") in _ENTRIES and isinstance(entry.get("index"), int):
+        if isinstance(entry, dict) and entry.get("type") in _ENTRIES and type(entry.get("index")) is int:
             found[entry["index"]] = entry
     return dict(sorted(found.items()))
 

@@ -6,7 +6,7 @@ from polyglot_cloud.dialects.openai_chat import finish, reasoning, reply
 from polyglot_cloud.dialects.openai_chat.failure import fault_of, status_of
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.dialects.openai_chat.messages import write_call
-from polyglot_cloud.dialects.openai_chat.usage import read_usage, write_usage
+from polyglot_cloud.dialects.openai_chat.usage import read_usage, write_tier, write_usage
 from polyglot_cloud.errors import BrokenReply, classify
 from polyglot_cloud.neutral import (
     Block,
@@ -98,21 +98,22 @@ def write_response(response: Response, context: ReplyContext) -> Object:
     }
     if response.usage is not None:
         body["usage"] = write_usage(response.usage)
-        if response.usage.tier is not None:
-            body["service_tier"] = response.usage.tier
+        body |= write_tier(response.usage.tier)
     if response.fingerprint is not None:
         body["system_fingerprint"] = response.fingerprint
     return body
 
 
 def _write_choice(choice: Choice, context: ReplyContext) -> Object:
+    if choice.finish is None:
+        raise BrokenReply("The provider's answer ended without saying why: part of it is missing.")
     called = any(isinstance(block, ToolCall) for block in choice.blocks)
     logprobs = [entry for block in choice.blocks if isinstance(block, Text) for entry in block.logprobs or ()]
     written: Object = {
         "index": choice.index,
         "message": _write_message(choice, context),
         "logprobs": {"content": logprobs, "refusal": None} if logprobs else None,
-        "finish_reason": finish.settle(choice.finish or "stop", called),
+        "finish_reason": finish.settle(choice.finish, called),
     }
     if choice.detail is not None:
         written["native_finish_reason"] = choice.detail

@@ -44,6 +44,14 @@ def read_usage(body: Object) -> Usage | None:
     )
 
 
+_TIERS = {"standard": "default", **{word: word for word in ("auto", "default", "flex", "scale", "priority", "fast")}}
+
+
+def write_tier(tier: str | None) -> Object:
+    """The member `service_tier`, in Chat's words: other vendors' "standard" is its "default". {} where Chat has no word for it."""
+    return {"service_tier": _TIERS[tier]} if tier in _TIERS else {}
+
+
 def tier_of(body: Object) -> str | None:
     tier = body.get("service_tier")
     return tier if isinstance(tier, str) else None

@@ -7,7 +7,7 @@ from polyglot_cloud import wire
 from polyglot_cloud.dialects.openai_chat import failure, finish, reasoning, reply
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.dialects.openai_chat.reasoning import Trace
-from polyglot_cloud.dialects.openai_chat.usage import write_usage
+from polyglot_cloud.dialects.openai_chat.usage import write_tier, write_usage
 from polyglot_cloud.neutral import (
     Annotated,
     ArgumentsDelta,
@@ -141,8 +141,7 @@ class Writer:
         if self._usage is None or not self._context.include_usage:
             return b""
         members: Object = {"usage": write_usage(self._usage)}
-        if self._usage.tier is not None:
-            members["service_tier"] = self._usage.tier
+        members |= write_tier(self._usage.tier)
         return self._head + b"]," + wire.encode(members)[1:] + b"\n\n"
 
     # --- blocks ---

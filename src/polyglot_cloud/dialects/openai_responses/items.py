@@ -3,8 +3,10 @@
 from typing import assert_never
 
 from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects.openai_responses.identities import call_id, identified
 from polyglot_cloud.dialects.openai_responses.response import NAME
 from polyglot_cloud.errors import Unsupported
+from polyglot_cloud.media_types import head, sniff
 from polyglot_cloud.neutral import (
     Audio,
     Block,
@@ -25,16 +27,14 @@ from polyglot_cloud.neutral import (
     ToolResult,
     Url,
 )
-from polyglot_cloud.pseudonym import pseudonym
 from polyglot_cloud.rows import Destination
 
-_LONGEST_ID = 64
 _FILE_NAMES = {"application/pdf": "document.pdf", "text/plain": "document.txt"}
 
 
 def write_items(request: Request, destination: Destination, losses: list[Loss]) -> list[Body]:
     """The `input`. System and developer messages stay items in their place, so that order and number survive."""
-    messages = [*request.system, *request.messages]
+    messages = identified([*request.system, *request.messages])
     calls = [block for message in messages for block in message.blocks if isinstance(block, ToolCall)]
     custom = {call.id for call in calls if call.kind == "custom"}
     items = []
@@ -128,10 +128,12 @@ class _Turn:
         match block:
             case Text(text) | Refusal(text):
                 return {"type": "input_text", "text": text}
-            case Image(source, detail):
+            case Image(given, detail):
+                source = _labelled(given)
                 self._check_type(source)
                 return {"type": "input_image", "detail": detail or "auto", **_source(source, "image_url", "image_url")}
-            case File(source, name):
+            case File(given, name):
+                source = _labelled(given)
                 named = {"filename": name or _file_name(source)} if isinstance(source, Inline) else {}
                 return {"type": "input_file", **named, **_source(source, "file_url", "file_data")}
             case _:
@@ -163,7 +165,9 @@ class _Turn:
         return (state.provider, state.model) == (self._destination.provider, self._destination.model)
 
     def _opaque(self, block: Opaque) -> None:
-        if block.dialect == NAME and (block.state is None or self._is_home_of(block.state)):
+        """Only what this provider and model did themselves goes back; a client could name any item as ours."""
+        own = block.dialect == NAME and block.state is not None and self._is_home_of(block.state)
+        if own and isinstance(block.raw.get("type"), str):
             self._item(block.raw)
         elif self._message.role == "assistant":
             self._lose("what another provider or model did by itself is not sent on")
@@ -185,11 +189,15 @@ def _call(call: ToolCall) -> Body:
     return {"type": "function_call", **head, "arguments": call.arguments or "{}"}
 
 
-def call_id(identity: str) -> str:
-    """Another vendor's id may be too long: shortened alike in the call and in its result."""
-    if len(identity) <= _LONGEST_ID:
-        return identity
-    return f"call_{pseudonym(identity, 24)}"
+def _labelled(source: Source) -> Source:
+    """With the media type that the bytes have, where they tell; else with the client's word."""
+    if not isinstance(source, Inline):
+        return source
+    try:
+        seen = sniff(head(source.data))
+    except ValueError:  # no base64: the vendor says so
+        seen = None
+    return Inline(seen or source.media_type, source.data)
 
 
 def _source(source: Source, url_name: str, data_name: str) -> Body:

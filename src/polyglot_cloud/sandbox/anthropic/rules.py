@@ -173,23 +173,26 @@ def _schemas(schema: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def content(body: Body, _model: Model) -> None:
-    """No empty messages, no empty or blank text."""
+    """No empty messages, no empty text, no blank text but beside a call."""
     last = len(body["messages"]) - 1
     for number, message in enumerate(body["messages"]):
         if not message["content"] and not (number == last and message["role"] == "assistant"):
             raise refuse(
                 f"messages.{number}: all messages must have non-empty content except for the optional final assistant message"
             )
-        for block in as_blocks(message["content"]) if message["content"] else ():
-            _blank(block, "messages")
+        blocks = as_blocks(message["content"]) if message["content"] else []
+        # recorded traffic of 2025: what the model itself said beside a call is taken back, though it is white space only
+        calling = message["role"] == "assistant" and any(block["type"] == "tool_use" for block in blocks)
+        for block in blocks:
+            _blank(block, "messages", spaces=calling)
     for block in as_blocks(body.get("system") or []):
         _blank(block, "system")
 
 
-def _blank(block: Mapping[str, Any], where: str) -> None:
+def _blank(block: Mapping[str, Any], where: str, *, spaces: bool = False) -> None:
     if block["type"] == "text" and not block["text"]:
         raise refuse(f"{where}: text content blocks must be non-empty")
-    if block["type"] == "text" and not block["text"].strip():
+    if block["type"] == "text" and not block["text"].strip() and not spaces:
         raise refuse(f"{where}: text content blocks must contain non-whitespace text")
 
 

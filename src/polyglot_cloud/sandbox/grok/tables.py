@@ -73,7 +73,7 @@ CHAT = obj(
         "logprobs": opt(flag),
         "max_completion_tokens": opt(whole(1)),
         "max_tokens": opt(whole(1)),
-        "n": opt(whole(1)),
+        "n": opt(whole(1, 128)),
         "parallel_tool_calls": opt(flag),
         "presence_penalty": opt(number(-2, 2)),
         "prompt_cache_key": opt(text()),
