@@ -1,5 +1,6 @@
 """The composition root: settings, catalog and credentials become one ASGI app. The only file that builds things."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -229,8 +230,8 @@ NOT_HERE = {
 
 
 def not_here(path: str) -> str:
-    segments = [segment for segment in path.split("/") if segment]
-    return next((NOT_HERE[segment] for segment in segments if segment in NOT_HERE), "GET /docs lists what is here.")
+    named = re.fullmatch(r"/(?:v1/(?:[^/]+/)?)?([^/]+)(?:/.*)?", path)
+    return NOT_HERE.get(named[1] if named else "", "GET /docs lists what is here.")
 
 
 def answer_http(request: Request, error: HTTPException) -> Response:

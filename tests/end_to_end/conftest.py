@@ -45,11 +45,7 @@ def environment(folder: Path, ports: dict[str, int]) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "POLYGLOT_SANDBOX_DELAY_MS": "0",
         **{f"POLYGLOT_PORT_{name.upper()}": str(port) for name, port in ports.items()},
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith("COV_CORE") or name == "COVERAGE_PROCESS_START"
-        },
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE")},
     }
 
 

@@ -93,7 +93,9 @@ def test_count_tokens(gemini: Any) -> None:
 
 def test_a_gemini_tool_loop_keeps_its_signatures(gemini: Any) -> None:
     types = genai.types
-    declaration = types.FunctionDeclaration(name="get_weather", description="The weather of a city", parameters_json_schema=SCHEMA)
+    declaration = types.FunctionDeclaration(
+        name="get_weather", description="The weather of a city", parameters_json_schema=SCHEMA
+    )
     config = types.GenerateContentConfig(
         tools=[types.Tool(function_declarations=[declaration])],
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
@@ -143,8 +145,15 @@ def test_responses_plain_and_streamed(responses: Any) -> None:
 
 def test_responses_with_a_tool(responses: Any) -> None:
     endpoint, model = responses
-    tool = {"type": "function", "name": "get_weather", "parameters": {**SCHEMA, "additionalProperties": False}, "strict": True}
-    reply = endpoint.create(model=model, input=QUESTION, tools=[tool], store=False, include=["reasoning.encrypted_content"])
+    tool = {
+        "type": "function",
+        "name": "get_weather",
+        "parameters": {**SCHEMA, "additionalProperties": False},
+        "strict": True,
+    }
+    reply = endpoint.create(
+        model=model, input=QUESTION, tools=[tool], store=False, include=["reasoning.encrypted_content"]
+    )
     (call,) = [item for item in reply.output if item.type == "function_call"]
     assert json.loads(call.arguments) == {"city": "Paris"}
     items: Any = [{"role": "user", "content": QUESTION}, *reply.output]

@@ -25,7 +25,9 @@ def moved(code: str, gateway: Gateway) -> str:
 
 
 def run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_PROXY": "*"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "NO_PROXY": "*"}
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -145,3 +145,11 @@ def test_trap_38_the_same_schema_gives_the_same_bytes_in_every_process() -> None
         ).stdout
 
     assert len({run(seed) for seed in ("1", "2", "3")}) == 1
+
+
+def test_a_schema_that_is_nested_too_deeply_is_refused() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(3000):
+        schema = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+    with pytest.raises(Inexpressible, match="too deeply"):
+        fit(schema)

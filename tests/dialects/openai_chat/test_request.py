@@ -167,3 +167,10 @@ def test_a_full_body_keeps_to_the_vendors_schema() -> None:
 def test_the_schema_finds_a_foreign_member() -> None:
     with pytest.raises(AssertionError, match="thinking"):
         schema.check(HELLO | {"thinking": {}})
+
+
+@pytest.mark.parametrize("modalities", [5, True, [{}], [["text"]], {"text": 1}])
+def test_modalities_are_words(modalities: Any) -> None:
+    assert DIALECT.read_request
+    with pytest.raises(BadRequest):
+        DIALECT.read_request({"model": "m", "messages": [{"role": "user", "content": "x"}], "modalities": modalities})

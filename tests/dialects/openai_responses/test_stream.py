@@ -438,3 +438,10 @@ def test_any_events_keep_the_grammar(events: list[dict[str, Any]]) -> None:
 @settings(max_examples=50, deadline=None, database=None)
 def test_any_bytes_end_in_failure(pieces: list[bytes]) -> None:
     assert isinstance(play(b"\n\n".join(pieces))[-1], Failed)
+
+
+def test_an_event_that_is_no_json_is_a_failure_at_once() -> None:
+    reader = DIALECT.reader()
+    (failed,) = reader.feed(sse.parse(b'event: response.completed\ndata: {"type":"response.completed","response":{}\n\n'))
+    assert isinstance(failed, Failed)
+    assert reader.close() == []

@@ -45,7 +45,10 @@ class Fitted:
 def fit(schema: Schema) -> Fitted:
     """The schema within the subset. Raises Inexpressible."""
     fitted = Fitted({})
-    fitted.schema = _node(schema, "the schema", fitted)
+    try:
+        fitted.schema = _node(schema, "the schema", fitted)
+    except RecursionError:
+        raise Inexpressible("the schema is nested too deeply") from None
     return fitted
 
 

@@ -69,7 +69,7 @@ def _merged(turns: Iterable[Turn]) -> list[Turn]:
     merged: list[Turn] = []
     for turn in turns:
         if merged and merged[-1].role == turn.role:
-            merged[-1].blocks = merged[-1].blocks + turn.blocks
+            merged[-1].blocks.extend(turn.blocks)
         else:
             merged.append(turn)
     return merged

@@ -58,11 +58,12 @@ def _check_ends(messages: list[Message], written: list[Body], destination: Desti
 
 @dataclass(slots=True)
 class _Turn:
-    """A user or model turn. `calls` are (id, wire part) of a model turn; `answers` by call id and `media` belong to a user turn."""
+    """A user or model turn. `calls` are (id, wire part) of a model turn, `ids` theirs; `answers` by call id and `media` are a user's."""
 
     role: str
     parts: list[Body] = field(default_factory=list)
     calls: list[tuple[str, Body]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
     answers: dict[str, Body] = field(default_factory=dict)
     media: list[Body] = field(default_factory=list)
 
@@ -111,6 +112,7 @@ class _Turns:
         last = self._turns[-1]
         last.parts += turn.parts
         last.calls += turn.calls
+        last.ids |= turn.ids
         last.answers |= turn.answers
         last.media += turn.media
 
@@ -120,6 +122,7 @@ class _Turns:
                 part = _call(block, self._destination)
                 turn.parts.append(part)
                 turn.calls.append((block.id, part))
+                turn.ids.add(block.id)
             case ToolResult():
                 turn.answers[block.call_id] = self._result(block)
                 turn.media += [part for each in block.blocks for part in self._media(each)]
@@ -165,8 +168,8 @@ class _Turns:
 
     def _result(self, result: ToolResult) -> Body:
         """The `functionResponse` without name and id, which the call has."""
-        called = self._last_calls()
-        if result.call_id not in {id_ for id_, _ in called}:
+        models = [turn for turn in self._turns[-2:] if turn.role == "model"]
+        if not models or result.call_id not in models[-1].ids:
             raise BadRequest(
                 f'The result for "{result.call_id}" answers no tool call of the assistant message before it.',
                 param="messages",
@@ -174,10 +177,6 @@ class _Turns:
         if any(not isinstance(each, Text | Image | File | Audio) for each in result.blocks):
             raise Unsupported("A tool result for Gemini may hold text, images, files and audio only.", param="messages")
         return _response("\n".join(each.text for each in result.blocks if isinstance(each, Text)), result.is_error)
-
-    def _last_calls(self) -> list[tuple[str, Body]]:
-        models = [turn for turn in self._turns[-2:] if turn.role == "model"]
-        return models[-1].calls if models else []
 
 
 def _instruction(message: Message) -> str:

@@ -16,7 +16,8 @@ def declarations(request: Request, losses: list[Loss]) -> list[Body]:
         return []
     choice = request.tool_choice
     _check_names(request.tools, choice)
-    offered = choice.names if choice.names and choice.mode in {None, "auto"} else [tool.name for tool in request.tools]
+    narrowed = bool(choice.names) and choice.mode in {None, "auto"}
+    offered = set(choice.names) if narrowed else {tool.name for tool in request.tools}
     losses += _losses(request.tools, choice)
     return [{"functionDeclarations": [_declaration(tool) for tool in request.tools if tool.name in offered]}]
 

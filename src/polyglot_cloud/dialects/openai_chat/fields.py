@@ -153,6 +153,19 @@ def strings(holder: Object, name: str, most: int, at: str = "") -> list[str]:
     return list(value)
 
 
+def words(holder: Object, name: str, at: str = "") -> list[str]:
+    """An array of strings; [] where there is none."""
+    value = holder.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise wrong_type(at + name, "an array of strings", value)
+    for index, element in enumerate(value):
+        if not isinstance(element, str):
+            raise wrong_type(f"{at}{name}[{index}]", "a string", element)
+    return value
+
+
 def messages(body: Object) -> list[Object]:
     """The `messages` of a call: an array of objects that is there and not empty."""
     if body.get("messages") is None:

@@ -76,6 +76,7 @@ _HINT_TYPES: dict[str, Callable[[Object, str], Any]] = {
     "audio": fields.mapping,
     "web_search_options": fields.mapping,
     "moderation": fields.mapping,
+    "modalities": fields.words,
 }
 
 

@@ -85,8 +85,13 @@ class Reader:
         self._started = self._ended = self._hosted = self._called = False
 
     def feed(self, record: Record) -> list[Event]:
-        event = _object_in(record)
-        if event is None or self._ended:
+        if self._ended:
+            return []
+        try:
+            event = _object_in(record)
+        except wire.InvalidJson as error:
+            return self._broke(f"The provider sent an event that is not JSON: {error}.")
+        if event is None:
             return []
         kind = string(event.get("type")) or ("error" if "error" in event else record.event)
         if handle := _HANDLERS.get(kind):
@@ -94,10 +99,11 @@ class Reader:
         return self._take()
 
     def close(self) -> list[Event]:
-        if not self._ended:
-            message = "The provider's stream ended before its terminal event."
-            self._emit(Failed(message, 502, BrokenReply.type, BrokenReply.code))
-            self._ended = True
+        return self._take() if self._ended else self._broke("The provider's stream ended before its terminal event.")
+
+    def _broke(self, message: str) -> list[Event]:
+        self._emit(Failed(message, 502, BrokenReply.type, BrokenReply.code))
+        self._ended = True
         return self._take()
 
     def _take(self) -> list[Event]:
@@ -389,11 +395,8 @@ _HANDLERS: dict[str, Callable[[Reader, Body], None]] = {
 
 
 def _object_in(record: Record) -> Body | None:
-    """The event, None for a comment, `[DONE]` (xAI ends with it) and anything that is no JSON object."""
-    try:
-        event = wire.decode(record.data) if record.data and record.data != b"[DONE]" else None
-    except wire.InvalidJson:
-        return None
+    """The event, None for a comment, `[DONE]` (xAI ends with it) and JSON that is no object. Raises InvalidJson."""
+    event = wire.decode(record.data) if record.data and record.data != b"[DONE]" else None
     return event if isinstance(event, dict) else None
 
 
