@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,14 @@ PORTS = [Port("openai", 0), Port("anthropic", 0)]
 PATIENT = Limits(drain_timeout=60)
 HASTY = Limits(drain_timeout=0, last_words=20, close_timeout=0)
 GENEROUS = 30.0  # seconds; only a test that would hang takes so long
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """SIGHUP as in a terminal, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 class House:
@@ -48,6 +56,8 @@ class House:
                 await reply(send, 200)
             case "stubborn":
                 await self.stubborn(send)
+            case "flood":
+                await self.flood(send)
             case _:
                 await self.call(scope, send)
 
@@ -76,6 +86,18 @@ class House:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
                 await asyncio.Event().wait()
+
+    async def flood(self, send: Send) -> None:
+        """More than a client takes that does not read, and a last word on top."""
+        try:
+            with self.drain.track():
+                await begin(send, 200)
+                while True:
+                    await piece(send, "x" * 100_000)
+                    await asyncio.sleep(0)
+        except GatewayError as error:
+            await piece(send, f"error {error.code}")
+        await send({"type": "http.response.body"})
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -295,7 +317,7 @@ async def test_a_failure_of_whoever_is_told_ends_it() -> None:
 # --- the drain ---
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_drains_in_two_steps(number: signal.Signals) -> None:
     house = House()
     async with serving(house) as (bound, task, _):
@@ -317,6 +339,22 @@ async def test_a_signal_drains_in_two_steps(number: signal.Signals) -> None:
         await stream.close()
         await begun.close()
     assert house.log == ["up", "down, 0 in flight"]
+
+
+async def test_nohup_keeps_its_promise() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    house = House()
+    async with serving(house) as (bound, _, stop):
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert await status_of(bound[0].port, "/ready") == 200
+        assert not stop.please.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+async def test_a_platform_without_hanging_up_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_HUNG_UP", None)
+    async with serving(House()):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 async def test_after_its_time_a_stream_is_cut_and_says_so_in_band() -> None:
@@ -533,7 +571,7 @@ async def child() -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
         await process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_process_drains_and_exits_with_0(number: signal.Signals) -> None:
     async with child() as (process, port):
         stream, begun = await Client.ask(port, "/call"), await Client.ask(port, "/begun")
@@ -563,6 +601,20 @@ async def test_a_process_exits_with_0_on_a_second_ctrl_c() -> None:
         out, err = await process.communicate()
         assert (process.returncode, out, err) == (0, b"down, 0 in flight\n", b"")
         await stream.close()
+        await begun.close()
+
+
+async def test_a_client_that_does_not_read_does_not_spoil_the_end() -> None:
+    async with child() as (process, port):
+        with socket.create_connection(("127.0.0.1", port)) as deaf:
+            deaf.sendall(b"GET /flood HTTP/1.1\r\n\r\n")
+            await asyncio.to_thread(deaf.recv, 1)
+            begun = await Client.ask(port, "/begun")
+            process.send_signal(signal.SIGINT)
+            assert await begun.status() == 200
+            process.send_signal(signal.SIGINT)
+            out, err = await process.communicate()
+        assert (process.returncode, out, err) == (0, b"down, 0 in flight\n", b"")
         await begun.close()
 
 

@@ -1,7 +1,7 @@
 """The process: one `uvicorn.Server` per port in one event loop. Signals, the lifespan and the drain are owned here, once.
 
     bind all ports -> start companions -> enter the lifespan -> start listeners -> on_ready
-    first SIGTERM or SIGINT    new calls are refused, those that run may end; listeners stay open, so that /ready can say no
+    first SIGTERM, SIGINT or SIGHUP    new calls are refused, those that run may end; listeners stay open, so that /ready can say no
     drain_timeout, or a second signal    what still runs is cut: it has `last_words` seconds to tell its client
     then    close listeners -> leave the lifespan -> stop companions
     a third signal    is the system's: it ends the process where it stands
@@ -26,11 +26,14 @@ import uvicorn
 from polyglot_cloud.asgi import App
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.listeners import Listener
+from polyglot_cloud.protocol import Protocol
 from polyglot_cloud.sockets import BACKLOG, Bound, Port, open_ports
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_ASKED = (signal.SIGTERM, signal.SIGINT)
+_HUNG_UP = getattr(signal, "SIGHUP", None)
+"""The terminal was closed. Windows has no such signal, and `nohup` asks that it be ignored."""
 
 
 class Crashed(Exception):
@@ -168,16 +171,23 @@ async def _first_of(*waits: Coroutine[Any, Any, Any]) -> None:
             task.cancel()
 
 
+def _signals_heard() -> list[signal.Signals]:
+    if _HUNG_UP is None or signal.getsignal(_HUNG_UP) is signal.SIG_IGN:
+        return [*_ASKED]
+    return [*_ASKED, _HUNG_UP]
+
+
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
-    """SIGTERM and SIGINT ask `stop`, twice at most. Only the main thread can listen to signals; elsewhere `stop` is the only way."""
+    """Each signal asks `stop`, twice at most. Only the main thread can listen to signals; elsewhere `stop` is the only way."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
+    numbers = _signals_heard()
 
     def release() -> None:
-        for number in _SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
     def ask() -> None:
@@ -185,7 +195,7 @@ def _signals(stop: Stop) -> Iterator[None]:
         if stop.now.is_set():
             release()
 
-    for number in _SIGNALS:
+    for number in numbers:
         loop.add_signal_handler(number, ask)
     try:
         yield
@@ -200,7 +210,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

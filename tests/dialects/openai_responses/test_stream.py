@@ -442,6 +442,8 @@ def test_any_bytes_end_in_failure(pieces: list[bytes]) -> None:
 
 def test_an_event_that_is_no_json_is_a_failure_at_once() -> None:
     reader = DIALECT.reader()
-    (failed,) = reader.feed(sse.parse(b'event: response.completed\ndata: {"type":"response.completed","response":{}\n\n'))
+    (failed,) = reader.feed(
+        sse.parse(b'event: response.completed\ndata: {"type":"response.completed","response":{}\n\n')
+    )
     assert isinstance(failed, Failed)
     assert reader.close() == []
