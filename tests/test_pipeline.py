@@ -1,5 +1,6 @@
 """A call's way through the whole app, with respx or a scripted transport in the network's place."""
 
+import contextlib
 import json
 from datetime import date
 from typing import Any
@@ -563,6 +564,43 @@ async def test_any_header_that_a_client_may_send_goes_up() -> None:
         ]
         await http.post("/v1/openai/chat/completions", content=json.dumps(chat()), headers=headers)
     assert dict(seen[0].headers.raw)[b"x-cafe"] == b"caf\xe9"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"), [({"n": 2}, "n"), ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role")]
+)
+async def test_what_cannot_be_translated_is_refused_before_anything_is_sent(fields: dict[str, Any], param: str) -> None:
+    upstream, seen = replying()
+    reply = await post(application(upstream), "/v1/anthropic/chat/completions", {"messages": HELLO, **fields})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+    assert seen == []
+
+
+async def test_a_tier_in_a_path_is_an_edit_of_the_path() -> None:
+    upstream, seen = replying(httpx.Response(200, json={"candidates": []}))
+    body = b'{"contents":[{"parts":[{"text":"x"}]}]}'
+    reply = await post(application(upstream), "/v1/gemini/models/high:generateContent", body)
+    assert (seen[0].url.path, seen[0].content) == ("/v1beta/models/gemini-4-argon:generateContent", body)
+    assert reply.headers["x-polyglot-edited"] == "model"
+
+
+async def test_json_of_any_kind_passes_in_its_own_dialect() -> None:
+    upstream, _ = replying(httpx.Response(200, content=b'"odd"'))
+    assert (await post(application(upstream), "/v1/openai/chat/completions", chat())).content == b'"odd"'
+
+
+@pytest.mark.parametrize("error", [None, httpx.ReadError("gone")])
+async def test_an_array_that_is_cut_is_never_logged_as_whole(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    stream = Pieces([b'[{"candidates":[]}', b","], error)
+    upstream, _ = replying(httpx.Response(200, stream=stream, headers={"content-type": "application/json"}))
+    body = {"contents": [{"parts": [{"text": "x"}]}]}
+    with contextlib.suppress(AssertionError):  # how the played client sees a connection that breaks off
+        await post(application(upstream), "/v1/gemini/models/gemini-3.8-flash:streamGenerateContent", body)
+    assert "outcome=truncated" in caplog.text
+    assert stream.closed
 
 
 async def test_respx_plays_where_the_transport_goes() -> None:

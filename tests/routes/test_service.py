@@ -1,4 +1,5 @@
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -40,6 +41,15 @@ async def test_a_retired_default_shows_its_successor() -> None:
     health = await json_of("/v1/openai/health", {"OPENAI_MODEL_NAME": "gpt-4-turbo"})
     assert health["model"] != "gpt-4-turbo"
     assert "gpt-4-turbo is retired" in health["problems"][0]
+
+
+async def test_a_provider_without_models_is_degraded_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    text = '[[provider]]\nname = "acme"\nadapter = "openai"\nbase_url = "https://a.example/v1"\n'
+    file.write_text(f'{text}key_variables = ["ACME_API_KEY"]\n')
+    health = await json_of("/v1/acme/health", {"ACME_API_KEY": "sk-0123456789"}, overlay=file)
+    assert (health["status"], health["model"], health["service"]) == ("degraded", None, "acme")
+    assert "no default model" in health["problems"][0]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from polyglot_cloud import wire
 from polyglot_cloud.asgi import Send
@@ -25,10 +24,6 @@ async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: 
     heads = raw_headers({**headers, "content-length": str(len(body))})
     await send({"type": "http.response.start", "status": status, "headers": heads})
     await send({"type": "http.response.body", "body": body})
-
-
-async def send_json(send: Send, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-    await send_whole(send, status, {**(headers or {}), "content-type": JSON}, wire.encode(value))
 
 
 def error_headers(error: GatewayError) -> dict[str, str]:
