@@ -6,6 +6,7 @@ import binascii
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.draft import Draft
 from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.media_types import sniff
 from polyglot_cloud.neutral import File, FileId, Image, Inline, Url
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -28,19 +29,6 @@ def document(block: File, at: int) -> Body:
     source = block.source
     written = _document_source(source, at) if isinstance(source, Inline) else _reference(source)
     return {"type": "document", "source": written} | ({"title": block.name} if block.name else {})
-
-
-def sniff(head: bytes) -> str | None:
-    """The media type of an image that begins with these bytes (12 are enough), None if it is none Anthropic takes."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "image/webp"
-    return None
 
 
 def _reference(source: Url | FileId) -> Body:
