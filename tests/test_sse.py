@@ -49,14 +49,30 @@ def test_any_cut_gives_the_same_records(cut: int) -> None:
         st.sampled_from([b"data: x", b"\n", b"\r\n", b"\r", b"\n\n", b": c", b"event: e", b"data:", b"\xef\xbb\xbf"])
     ),
     st.lists(st.integers(min_value=0, max_value=200)),
+    st.booleans(),
 )
-def test_any_split_of_any_lines_gives_the_same_records_and_loses_no_byte(lines: list[bytes], cuts: list[int]) -> None:
-    stream = b"".join(lines)
+def test_any_split_of_any_lines_gives_the_same_records_and_loses_no_byte(
+    lines: list[bytes], cuts: list[int], returns: bool
+) -> None:
+    stream = b"".join(lines) if returns else b"".join(lines).replace(b"\r", b"")
     bounds = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     pieces = [stream[start:end] for start, end in pairwise(bounds)]
     whole = decoded([stream])
     assert decoded(pieces) == whole
     assert b"".join(record.raw for record in whole) == stream
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"data: x", b"\n", b"event: e\n", b"data: ", b"event: ", b"data: y\n", b"z", b"\r\n", b"id: 1\n"]
+        ),
+        max_size=8,
+    )
+)
+def test_the_quick_way_and_the_lines_one_by_one_tell_the_same(parts: list[bytes]) -> None:
+    raw = b"".join(parts)
+    assert parse(raw) == sse._parse_lines(raw)
 
 
 def test_what_stands_without_its_blank_line_waits_for_the_end() -> None:

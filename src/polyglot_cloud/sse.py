@@ -5,7 +5,7 @@ forwarded untouched.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from polyglot_cloud.errors import BrokenReply
 
@@ -17,8 +17,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event: its name ("" where none is given), its data with lines joined by LF, and its bytes as they came.
 
     A record of comments only has data b"" and event "".
@@ -34,17 +33,46 @@ class Decoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._searched = 0
+        self._searched = 0  # so many bytes are known to hold no LF that another follows
 
     @property
     def pending(self) -> bytes:
         return bytes(self._buffer)
 
     def feed(self, chunk: bytes) -> list[Record]:
+        records: list[Record] = []
+        if not self._buffer and b"\r" not in chunk:
+            rest = _split(chunk, 0, records)
+            self._buffer += chunk[rest:] if rest else chunk
+            self._searched = max(0, len(self._buffer) - 1)
+        elif b"\r" not in chunk and b"\r" not in self._buffer:
+            self._join(chunk, records)
+        else:
+            self._search(chunk, records)
+        if len(self._buffer) > MAX_EVENT:
+            raise BrokenReply(f"The provider sent an event of more than {MAX_EVENT} bytes.")
+        return records
+
+    def _join(self, chunk: bytes, records: list[Record]) -> None:
+        """The tail gets its end, the rest of the chunk goes the quick way."""
+        buffer = self._buffer
+        kept = len(buffer)
+        buffer += chunk
+        blank = buffer.find(b"\n\n", self._searched)
+        if blank < 0:
+            self._searched = max(0, len(buffer) - 1)
+            return
+        records.append(parse(bytes(buffer[: blank + 2])))
+        rest = _split(chunk, blank + 2 - kept, records)
+        self._buffer = bytearray(chunk[rest:])
+        self._searched = max(0, len(self._buffer) - 1)
+
+    def _search(self, chunk: bytes, records: list[Record]) -> None:
+        """Any line ends, mixed as they may be."""
         buffer = self._buffer
         buffer += chunk
-        records = []
-        start, search = 0, self._searched
+        start = 0
+        search = max(0, self._searched - 2)  # a blank line of two CRLF may have begun three bytes before the end
         while match := _BLANK_LINE.search(buffer, search):
             end = match.end()
             if end == len(buffer) and buffer.endswith(b"\r"):
@@ -53,11 +81,7 @@ class Decoder:
             start = search = end
         del match  # a live match would hold the buffer's size fixed
         del buffer[:start]
-        # a blank line may have begun in the last three bytes
-        self._searched = max(0, len(buffer) - 3)
-        if len(buffer) > MAX_EVENT:
-            raise BrokenReply(f"The provider sent an event of more than {MAX_EVENT} bytes.")
-        return records
+        self._searched = max(0, len(buffer) - 1)
 
     def close(self) -> list[Record]:
         """What stood without its blank line at the end. Providers are seen to leave it out of the last event."""
@@ -65,7 +89,26 @@ class Decoder:
         return [parse(rest)] if rest else []
 
 
+def _split(chunk: bytes, start: int, records: list[Record]) -> int:
+    """The records of a chunk without CR from `start` on; gives where its unfinished tail begins."""
+    while (blank := chunk.find(b"\n\n", start)) >= 0:
+        records.append(parse(chunk[start : blank + 2]))
+        start = blank + 2
+    return start
+
+
 def parse(raw: bytes) -> Record:
+    """A whole event. The two forms that nearly all events of the vendors have are cut out without going through their lines."""
+    first, last = raw.find(b"\n"), len(raw) - 2
+    if raw.endswith(b"\n\n") and b"\r" not in raw:
+        if first == last and raw.startswith(b"data: "):
+            return Record("", raw[6:-2], raw)
+        if raw.startswith(b"event: ") and raw.startswith(b"data: ", first + 1) and raw.find(b"\n", first + 1) == last:
+            return Record(raw[7:first].decode("utf-8", "replace"), raw[first + 7 : -2], raw)
+    return _parse_lines(raw)
+
+
+def _parse_lines(raw: bytes) -> Record:
     event, data = "", []
     body = raw.removeprefix(_BOM)
     for line in body.split(b"\n") if b"\r" not in body else _LINE_END.split(body):
