@@ -30,6 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "read_timeout": 600.0,
     "body_timeout": 60.0,
     "drain_timeout": 30.0,
+    "media_fetch": "on",
+    "media_hosts_allowed": (),
 }
 
 
@@ -66,6 +68,8 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "read_timeout": ("15m", 900.0),
     "body_timeout": ("500ms", 0.5),
     "drain_timeout": ("0", 0.0),
+    "media_fetch": ("Off", "off"),
+    "media_hosts_allowed": ("Files.internal, 10.0.0.0/8", ("files.internal", "10.0.0.0/8")),
 }
 
 

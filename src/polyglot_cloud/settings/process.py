@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     read_timeout: values.SomeSeconds = 600.0
     body_timeout: values.SomeSeconds = 60.0
     drain_timeout: values.Seconds = 30.0
+    media_fetch: Annotated[Literal["on", "off"], values.choice("on", "off")] = "on"
+    media_hosts_allowed: values.Networks = ()
     env_file: values.FilePath = Path(".env")
 
     _sources: Sources = PrivateAttr(default_factory=lambda: Sources({}, {}, Origin("dotenv", ".env")))

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 
 from polyglot_cloud import hosts as hosts_
 from polyglot_cloud import wire
+from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.rows import TIERS
 
 _UNITS = {
@@ -105,6 +106,18 @@ def hosts(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(host(member) for member in members))
 
 
+def networks(value: Any) -> tuple[str, ...]:
+    """Host names, addresses and networks: files.internal, 10.1.2.3, 10.0.0.0/8, fd00::/8."""
+    members = [str(member).lower() for member in _members(value)]
+    try:
+        Allowed.of(members)
+    except ValueError:
+        raise ValueError(
+            "must be host names, addresses or networks such as files.internal, 10.1.2.3, 10.0.0.0/8"
+        ) from None
+    return tuple(dict.fromkeys(members))
+
+
 def origins(value: Any) -> tuple[str, ...]:
     """Origins as a browser writes them: https://app.example, http://localhost:3000."""
     return tuple(dict.fromkeys(_origin(member) for member in _members(value)))
@@ -169,6 +182,7 @@ SomeSeconds = Annotated[float, BeforeValidator(some_seconds)]
 Port = Annotated[int, BeforeValidator(port)]
 Host = Annotated[str, BeforeValidator(host)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts)]
+Networks = Annotated[tuple[str, ...], BeforeValidator(networks)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(origins)]
 Aliases = Annotated[dict[str, str], BeforeValidator(aliases)]
 FilePath = Annotated[Path, BeforeValidator(path)]
