@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from end_to_end.conftest import PROVIDERS, Gateway
 
@@ -192,6 +193,29 @@ def test_structured_output(client: Any) -> None:
     value = json.loads(reply.choices[0].message.content)
     assert set(value) == {"name", "age", "tags"}
     assert isinstance(value["age"], int)
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+    tags: list[str]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_parsed_answer_and_what_the_helper_leaves_in_its_message(client: Any, stream: bool) -> None:
+    """The helpers give messages with a member `parsed`, which clients append as they are; a cloud refuses what it does not know."""
+    messages: Any = said("Ada is 36 years old.")
+    if stream:
+        with client.chat.completions.stream(model="medium", messages=messages, response_format=Person) as events:
+            message = events.get_final_completion().choices[0].message
+    else:
+        reply = client.chat.completions.parse(model="medium", messages=messages, response_format=Person)
+        message = reply.choices[0].message
+    assert isinstance(message.parsed, Person)
+    dumped = message.model_dump(exclude_none=True, warnings=False)
+    assert set(dumped["parsed"]) == {"name", "age", "tags"}
+    again = client.chat.completions.create(model="medium", messages=[*messages, dumped, *said("Thank you.")])
+    assert again.choices[0].message.content
 
 
 def test_json_mode(client: Any) -> None:
