@@ -423,6 +423,7 @@ async def test_a_long_model_name_is_short_in_the_log(caplog: pytest.LogCaptureFi
 ECHO = {
     "role": "assistant",
     "content": "b",
+    "parsed": None,  # the official SDKs' own, in what their stream and parse helpers give
     "reasoning_content": "hm",
     "reasoning_details": [
         {
@@ -449,6 +450,7 @@ async def test_what_is_only_ours_never_goes_up(provider: str, model: str, ending
     await post(application(upstream), f"/v1/{provider}/chat/completions", body)
     assert b"reasoning_details" not in seen[0].content
     assert b"reasoning_content" not in seen[0].content
+    assert b"parsed" not in seen[0].content
     assert ending in seen[0].url.path
 
 
@@ -567,7 +569,12 @@ async def test_any_header_that_a_client_may_send_goes_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "param"), [({"n": 2}, "n"), ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role")]
+    ("fields", "param"),
+    [
+        ({"n": 2, "stream": True}, "n"),
+        ({"n": 17}, "n"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
+    ],
 )
 async def test_what_cannot_be_translated_is_refused_before_anything_is_sent(fields: dict[str, Any], param: str) -> None:
     upstream, seen = replying()

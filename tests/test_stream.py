@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -24,6 +25,7 @@ class Machine:
         self.over = False
         self.failure: GatewayError | None = None
         self.losses: list[Loss] = []
+        self.said = b""
         self.in_band = in_band
 
     def feed(self, piece: bytes) -> bytes:
@@ -40,6 +42,9 @@ class Machine:
     def close(self) -> bytes:
         self.outcome.state = "complete"
         return b"end"
+
+    def last_words(self) -> bytes:
+        return self.said
 
     def broke(self, error: GatewayError) -> bytes:
         self.failure = error
@@ -149,11 +154,12 @@ async def test_when_all_is_said_the_provider_is_not_waited_for() -> None:
     assert source.closed
 
 
-async def test_the_answers_losses_stand_in_a_last_comment() -> None:
-    stream, machine, _ = running(b"content", None)
-    machine.losses = [Loss("/x", "dropped", "why")]
+@pytest.mark.parametrize(("pieces", "end"), [((b"content", None), b"endlast"), ((b"content", b"over"), b"overlast")])
+async def test_the_last_words_come_when_all_else_is_out(pieces: tuple[Any, ...], end: bytes) -> None:
+    stream, machine, _ = running(*pieces)
+    machine.said = b"last"
     await stream.commit(60)
-    assert (await rest(stream)).endswith(b"end: x-polyglot-dropped: /x\n\n")
+    assert (await rest(stream)).endswith(end)
     await stream.aclose()
 
 

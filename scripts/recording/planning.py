@@ -166,4 +166,5 @@ class Planner:
     @staticmethod
     def _says_more(case: Case, row: Model) -> bool:
         """Whether it may say what a maximum of visible text does not hold back."""
-        return row.quirks.efforts != () or "tools" in case.needs
+        thinks = row.quirks.efforts != () or bool(row.quirks.thinking)
+        return thinks or "tools" in case.needs

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polyglot_cloud import __version__
+from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.asgi import App, Headers, Scope
 from polyglot_cloud.bodies import Pace
 from polyglot_cloud.catalog import BrokenCatalog, Catalog, CatalogFault, Choices
@@ -24,6 +25,7 @@ from polyglot_cloud.door import Door
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import GatewayError, Internal, UnknownPath, WrongMethod
 from polyglot_cloud.hosts import in_url
+from polyglot_cloud.media import Fetcher
 from polyglot_cloud.pipeline import Pipeline, Rules
 from polyglot_cloud.providers import ADAPTERS, Account, Provider
 from polyglot_cloud.routes.answer import raw_headers, rendered
@@ -62,6 +64,7 @@ class Parts:
     drain: Drain = field(default_factory=Drain)
     today: Callable[[], date] = utc_today
     wall_clock: Callable[[], float] = time.time
+    fetcher: Fetcher | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ def create_app(
     parts = parts or Parts()
     rules = rules_of(settings, accesses)
     providers = {name: provider_of(catalog, access) for name, access in accesses.items()}
-    pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today)
+    fetcher = fetcher_of(settings, parts)
+    pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher)
     last_calls = LastCalls()
     edge = Edge(
         pipeline,
@@ -130,6 +134,14 @@ def check_dialects(catalog: Catalog) -> None:
     ]
     if faults:
         raise BrokenCatalog(faults)
+
+
+def fetcher_of(settings: Settings, parts: Parts) -> Fetcher | None:
+    """Who fetches what clients name by URL; None where that is turned off."""
+    if settings.media_fetch == "off":
+        return None
+    allowed = Allowed.of(settings.media_hosts_allowed)
+    return parts.fetcher or Fetcher(allowed, user_agent=f"polyglot-cloud/{__version__}")
 
 
 def rules_of(settings: Settings, accesses: Mapping[str, Access]) -> Rules:

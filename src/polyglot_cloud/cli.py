@@ -203,10 +203,15 @@ def start_up(
 
 def openings(settings: Settings) -> list[str]:
     """Doors that settings opened: said at every start, since a file in the current folder may have said so."""
-    opened = {"POLYGLOT_ALLOWED_ORIGINS": settings.allowed_origins, "POLYGLOT_ALLOWED_HOSTS": settings.allowed_hosts}
+    opened = {
+        "POLYGLOT_ALLOWED_ORIGINS": settings.allowed_origins,
+        "POLYGLOT_ALLOWED_HOSTS": settings.allowed_hosts,
+        "POLYGLOT_MEDIA_HOSTS_ALLOWED": settings.media_hosts_allowed,
+    }
     words = {
         "POLYGLOT_ALLOWED_ORIGINS": "Web pages of {} may call",
         "POLYGLOT_ALLOWED_HOSTS": "Requests for {} are let in",
+        "POLYGLOT_MEDIA_HOSTS_ALLOWED": "URLs of clients may lead to {}",
     }
     return [
         f"{words[name].format(', '.join(value))} ({name}, {settings.origin(name)})."

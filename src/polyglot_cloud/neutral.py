@@ -37,12 +37,14 @@ class State:
     """Reasoning state that must come back unharmed, to the same provider and model only.
 
     `raw` is the vendor's own JSON (a signature, an encrypted item, a redacted block); nobody but its dialect looks inside.
-    `provider` and `model` are "" where a reader cannot know them: whoever gives state to a client fills them in.
+    `provider` and `model` are "" where a reader cannot know them: whoever gives state to a client fills them in. `prefix` is a digest
+    of the conversation before its turn, where the vendor binds it to that, else "".
     """
 
     raw: dict[str, Any]
     provider: str = ""
     model: str = ""
+    prefix: str = ""
 
 
 @dataclass(slots=True)
@@ -159,11 +161,15 @@ Block = Text | Refusal | Image | File | Audio | Thinking | ToolCall | ToolResult
 
 @dataclass(slots=True)
 class Message:
-    """One turn. Neighbours may share a role: a dialect that wants alternation merges them when it writes."""
+    """One turn. Neighbours may share a role: a dialect that wants alternation merges them when it writes.
+
+    `pointer` is a JSON pointer to where the client wrote it (of a run of tool results, the first), for losses and errors.
+    """
 
     role: Role
     blocks: list[Block]
     name: str | None = None
+    pointer: str = field(default="/messages", compare=False)
 
 
 @dataclass(slots=True)
@@ -231,7 +237,9 @@ class Request:
     """One call in the neutral form.
 
     `system` is the leading run of system and developer messages; later ones stand in `messages` in their place.
-    `logprobs` is None where not asked for, else the number of alternatives (0..20). `max_tokens` counts output tokens.
+    `logprobs` is None where not asked for, else the number of alternatives (0..20). `max_tokens` counts output tokens. `losses` is what
+    its reader left out already. `spelled` turns a pointer or parameter name into the one that the client used, where its dialect has
+    two for one thing.
     """
 
     model: str
@@ -249,6 +257,8 @@ class Request:
     stream: bool = False
     include_usage: bool = False
     hints: dict[str, Any] = field(default_factory=dict)
+    losses: list["Loss"] = field(default_factory=list, compare=False)
+    spelled: Callable[[str], str] = field(default=str, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +294,8 @@ class Usage:
     `input` always *includes* `cached` and cache writes, `output` always *includes* `reasoning`. `details` counts by kind:
     "cache_write_5m", "cache_write_30m", "cache_write_1h", "cache_write_12h", "cache_write" (ttl unknown), "input_audio",
     "input_image", "output_audio", "output_image", "accepted_prediction", "rejected_prediction", "tool_use_input", "web_search_calls",
-    "cost_usd_ticks" (xAI; 1e10 = $1). `tier` is the service tier that the vendor says it used.
+    "cost_usd_ticks" (xAI; 1e10 = $1). `tier` is the service tier that the vendor says it used. `estimated`: part of it is our own
+    guess, since the vendor told none.
     """
 
     input: int = 0
@@ -293,6 +304,7 @@ class Usage:
     reasoning: int = 0
     details: dict[str, int] = field(default_factory=dict)
     tier: str | None = None
+    estimated: bool = False
 
 
 @dataclass(slots=True)

@@ -1,18 +1,21 @@
 """A call's way: plan, attempt, reply. No format, no host name, no decision by a provider's name."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 import httpx
 
-from polyglot_cloud import translate
+from polyglot_cloud import media, translate
 from polyglot_cloud.call import Call, Outcome, Reply, Target
 from polyglot_cloud.catalog import Catalog, Retired
 from polyglot_cloud.dialects import Dialect
-from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError, Unsupported
+from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError
 from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
+from polyglot_cloud.media import Fetcher
+from polyglot_cloud.neutral import Loss
 from polyglot_cloud.providers import Provider
 from polyglot_cloud.stream import Stream
 from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, send
@@ -20,6 +23,8 @@ from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, send
 MAX_REPLY = 256 * 1024 * 1024
 """Bytes a whole reply may have: images come as base64, and nothing that a provider sends today is near this."""
 MAX_ERROR = 1024 * 1024
+PERHAPS_NEWER = frozenset({"unknown_parameter", "invalid_value", "invalid_type"})
+"""Codes of refusals of ours that a provider of the same dialect may see differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,22 @@ class Rules:
     user_agent: str = "polyglot-cloud"
 
 
+@dataclass(slots=True)
+class Opened:
+    """A provider's reply whose head is there, and the headers that the client gets with whatever becomes of it."""
+
+    incoming: Incoming
+    headers: dict[str, str]
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        try:
+            yield
+        except GatewayError as error:
+            error.headers.update(self.headers)
+            raise
+
+
 class Pipeline:
     def __init__(
         self,
@@ -42,13 +63,16 @@ class Pipeline:
         transport: httpx.AsyncBaseTransport,
         rules: Rules,
         today: Callable[[], date],
+        fetcher: Fetcher | None = None,
     ) -> None:
+        """`fetcher` reads what clients name by URL and a target takes only inline; None: nothing is fetched."""
         self.catalog = catalog
         self.providers = providers
         self._dialects = dialects
         self._transport = transport
         self._rules = rules
         self._today = today
+        self._fetcher = fetcher
 
     async def handle(self, call: Call) -> Reply:
         """Answers a call. Raises GatewayError; nothing was sent where it is a CallerError of ours.
@@ -87,46 +111,69 @@ class Pipeline:
         )
 
     async def _attempt(self, call: Call, target: Target, stack: AsyncExitStack) -> Reply:
-        provider = self.providers[target.provider]
-        target, outbound = self._outbound(call, target)
-        outgoing = self._addressed(call, provider, outbound)
-        incoming = await send(self._transport, outgoing, self._rules.timeouts)
-        stack.push_async_callback(incoming.close)
-        headers = {**provider.public(downward(incoming.headers)), **told(call, target, outbound)}
-        if 300 <= incoming.status < 400:
-            message = f"The provider answered with a redirect ({incoming.status}), which is not followed."
-            raise BrokenReply(message, headers=headers)
-        if incoming.status > 599:
-            raise BrokenReply(
-                f"The provider answered with the status {incoming.status}, which HTTP does not have.", headers=headers
-            )
-        if incoming.status >= 400:
-            error = provider.error(target.dialect, incoming.status, await incoming.start(MAX_ERROR), incoming.headers)
-            error.headers.update(headers)
-            raise error
-        try:
-            if incoming.headers.get("content-encoding", "identity") != "identity":
-                raise BrokenReply("The provider compressed its answer although it was asked not to.")  # one way out
+        target, outbound = await self._outbound(call, target)
+        if outbound.copies > 1:
+            return await self._several(call, target, outbound)
+        opened = await self._open(call, target, outbound, stack)
+        with opened.told():
             if call.peek.stream:
-                return await self._stream(call, target, outbound, incoming, headers)
-            return await self._whole(call, target, incoming, headers)
-        except GatewayError as error:
-            error.headers.update(headers)
-            raise
+                return await self._stream(call, target, outbound, opened)
+            return self._whole(call, target, outbound, [await opened.incoming.read(MAX_REPLY)], opened.headers)
 
-    def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:
-        """A body that we cannot read, of a client whose dialect the provider speaks, is left to the provider to judge: its 400 is the
-        one that the client knows. Raises BadRequest and Unsupported.
+    async def _open(self, call: Call, target: Target, outbound: translate.Outbound, stack: AsyncExitStack) -> Opened:
+        """Sends, and sees to it that a 200 has come. What was opened is closed with the stack."""
+        provider = self.providers[target.provider]
+        incoming = await send(self._transport, self._addressed(call, provider, outbound), self._rules.timeouts)
+        stack.push_async_callback(incoming.close)
+        opened = Opened(incoming, {**provider.public(downward(incoming.headers)), **told(call, target, outbound)})
+        with opened.told():
+            await self._check(target, provider, incoming)
+        return opened
+
+    async def _check(self, target: Target, provider: Provider, incoming: Incoming) -> None:
+        if 300 <= incoming.status < 400:
+            raise BrokenReply(f"The provider answered with a redirect ({incoming.status}), which is not followed.")
+        if incoming.status > 599:
+            raise BrokenReply(f"The provider answered with the status {incoming.status}, which HTTP does not have.")
+        if incoming.status >= 400:
+            raise provider.error(target.dialect, incoming.status, await incoming.start(MAX_ERROR), incoming.headers)
+        if incoming.headers.get("content-encoding", "identity") != "identity":
+            raise BrokenReply("The provider compressed its answer although it was asked not to.")
+
+    async def _several(self, call: Call, target: Target, outbound: translate.Outbound) -> Reply:
+        """As many requests side by side as the client wants choices. The first that fails ends the others."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(self._ask(call, target, outbound)) for _ in range(outbound.copies)]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        answers = [task.result() for task in asked]
+        return self._whole(call, target, outbound, [body for body, _ in answers], answers[0][1])
+
+    async def _ask(self, call: Call, target: Target, outbound: translate.Outbound) -> tuple[bytes, dict[str, str]]:
+        async with AsyncExitStack() as stack:
+            opened = await self._open(call, target, outbound, stack)
+            with opened.told():
+                return await opened.incoming.read(MAX_REPLY), opened.headers
+
+    async def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:
+        """A word that we do not know, of a client whose dialect the provider speaks, is left to the provider to judge: it may be newer
+        than we are. What is wrong whoever reads it is refused here. Raises BadRequest and Unsupported.
         """
         try:
-            return target, translate.outgoing(call, target)
-        except Unsupported:
-            raise
-        except BadRequest:
-            if not target.passable:
+            request = translate.read(call, target)
+            inlined: list[Loss] = []
+            if request is not None:
+                takes_url = target.dialect.takes_url
+                request, inlined = await media.inline(request, takes_url, self._fetcher, call.value)
+            outbound = translate.outgoing(call, target, request)
+            outbound.losses = [*inlined, *outbound.losses]
+            return target, outbound
+        except BadRequest as error:
+            if not target.passable or error.code not in PERHAPS_NEWER:
                 raise
-            target = replace(target, dialect=call.dialect, emulate=frozenset())
-            return target, translate.outgoing(call, target)
+            target = replace(target, dialect=call.dialect, emulate=frozenset(), rewrite=False)
+            return target, translate.outgoing(call, target, None)
 
     def _addressed(self, call: Call, provider: Provider, outbound: translate.Outbound) -> Outgoing:
         headers = upward(call.headers, same_dialect=outbound.passed)
@@ -141,16 +188,17 @@ class Pipeline:
         version = call.version if outbound.passed else None
         return Outgoing("POST", provider.url(outbound.path, version), headers, outbound.body)
 
-    async def _whole(self, call: Call, target: Target, incoming: Incoming, headers: dict[str, str]) -> Reply:
-        body = await incoming.read(MAX_REPLY)
-        inbound = translate.incoming(call, target, body)
-        headers["content-type"] = "application/json"
-        outcome = Outcome("complete", inbound.usage, inbound.model)
-        return Reply(200, headers, inbound.body, outcome)
-
-    async def _stream(
-        self, call: Call, target: Target, outbound: translate.Outbound, incoming: Incoming, headers: dict[str, str]
+    def _whole(
+        self, call: Call, target: Target, outbound: translate.Outbound, bodies: list[bytes], headers: dict[str, str]
     ) -> Reply:
+        inbound = translate.incoming(call, target, outbound, bodies)
+        if inbound.losses:
+            headers[f"{PREFIX}dropped"] = loss_list([*outbound.losses, *inbound.losses])
+        headers["content-type"] = "application/json"
+        return Reply(200, headers, inbound.body, Outcome("complete", inbound.usage, inbound.model))
+
+    async def _stream(self, call: Call, target: Target, outbound: translate.Outbound, opened: Opened) -> Reply:
+        incoming, headers = opened.incoming, opened.headers
         kind = incoming.headers.get("content-type", "").lower()
         framed = kind.startswith("text/event-stream")
         array = outbound.passed and target.dialect.unframed and kind.startswith("application/json")

@@ -18,8 +18,10 @@ class Quirks:
     """How a model deviates from its dialect. The defaults are for a model that nobody described: everything passes.
 
     efforts          effort words it takes, weakest first; () = it has no such setting; None = unknown, pass on
+    default_effort   the word that counts where none is sent; None = unknown
     thinking         Anthropic: of adaptive, enabled, disabled, between_tools. Gemini: "level" or "budget". () = none; None = unknown
     budget_min/max   bounds of a thinking budget in tokens; budget_min 0 means that thinking can be switched off
+    budget_zero      a budget of 0 switches thinking off although `budget_min` is larger
     sampling         "any"; "one" (temperature or top_p, not both); "effort_none" (only while reasoning is off); "none" (refused);
                      "ignored" (accepted without effect)
     penalties        takes presence_penalty and frequency_penalty
@@ -28,14 +30,18 @@ class Quirks:
     inner_system     takes a system message among the others (Anthropic)
     schema_with_tools takes a response schema and tools in one request (Gemini)
     strict_max_output a larger output maximum than `max_output` is refused, so it is clamped
+    bound_thinking   reasoning state is refused once the conversation before it was edited
+    cache_marks      takes explicit prompt-cache breakpoints in OpenAI's dialects
     image_types      media types of images it takes; () = unknown
     refused          top-level body fields of the upstream dialect that this host refuses although the dialect has them
     """
 
     efforts: tuple[str, ...] | None = None
+    default_effort: str | None = None
     thinking: tuple[str, ...] | None = None
     budget_min: int = 0
     budget_max: int | None = None
+    budget_zero: bool = False
     sampling: Literal["any", "one", "effort_none", "none", "ignored"] = "any"
     penalties: bool = True
     forced_tools: bool = True
@@ -43,6 +49,8 @@ class Quirks:
     inner_system: bool = False
     schema_with_tools: bool = True
     strict_max_output: bool = False
+    bound_thinking: bool = False
+    cache_marks: bool = False
     image_types: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
 

@@ -4,8 +4,6 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from polyglot_cloud.errors import GatewayError
-from polyglot_cloud.headers import PREFIX, loss_list
-from polyglot_cloud.sse import comment
 from polyglot_cloud.translate import Pump
 from polyglot_cloud.transport import Incoming
 
@@ -60,20 +58,15 @@ class Stream:
             if piece is not None:
                 out = self._machine.feed(piece)
                 self._ended = self._machine.over
-                return out
+                return out + self._machine.last_words() if self._ended else out
             self._ended = True
-            return self._machine.close() + self._last_words()
+            return self._machine.close() + self._machine.last_words()
         except GatewayError as error:
             self._ended = True
             out = self._machine.broke(error)
             if not out and self._machine.started:
                 raise  # no way to tell the client in band: its connection must break as well
             return out
-
-    def _last_words(self) -> bytes:
-        """The answer's own losses: the head with its headers has left long ago."""
-        losses = self._machine.losses
-        return comment(f"{PREFIX}dropped: {loss_list(losses)}") if losses else b""
 
     def __aiter__(self) -> "Stream":
         return self

@@ -1,15 +1,21 @@
 """One decision: pass the very bytes, or read and write. Out to the provider, and back, whole or as a stream."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from polyglot_cloud import wire
+from polyglot_cloud import token_estimate, wire
 from polyglot_cloud.call import Call, Outcome, Target
-from polyglot_cloud.dialects import Dialect, Meter
-from polyglot_cloud.errors import BrokenReply, Fault, GatewayError, Unsupported, classify
+from polyglot_cloud.dialects import Afterwards, Dialect, Meter
+from polyglot_cloud.emulation import Filter
+from polyglot_cloud.emulation.bound_state import digest, unbound
+from polyglot_cloud.emulation.choices import MAX_CHOICES, merged
+from polyglot_cloud.emulation.json_object import JsonObject, unkept
+from polyglot_cloud.emulation.single_call import SingleCall, first_call_only
+from polyglot_cloud.emulation.stop_sequences import StopSequences, stopped
+from polyglot_cloud.errors import BadRequest, BrokenReply, Fault, GatewayError, Unsupported, classify
+from polyglot_cloud.headers import PREFIX, loss_list
 from polyglot_cloud.neutral import (
-    Block,
     Event,
     Failed,
     Finished,
@@ -17,14 +23,18 @@ from polyglot_cloud.neutral import (
     Metered,
     Opened,
     ReplyContext,
+    Request,
     Response,
     Started,
+    State,
     StateDelta,
     Usage,
     is_content,
 )
-from polyglot_cloud.sse import Decoder, Record
+from polyglot_cloud.sse import Decoder, Record, comment
+from polyglot_cloud.token_estimate import Spent
 
+EVENTS = "text/event-stream"
 MAX_COPY = 64 * 1024 * 1024
 """Bytes of an unframed stream kept to read its usage from."""
 
@@ -35,6 +45,9 @@ class Outbound:
 
     passed   the reply's bytes pass as they are, since they are in the client's dialect
     edits    the members that differ from what the client sent; "body": it was written anew
+    request  what the body was written from, None where the bytes pass
+    stop     sequences at which the gateway ends the answer itself
+    copies   how many times it is sent, each answer a choice
     """
 
     path: str
@@ -44,12 +57,33 @@ class Outbound:
     edits: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     meter: Meter | None = None
+    request: Request | None = None
+    stop: list[str] = field(default_factory=list)
+    copies: int = 1
+    afterwards: set[Afterwards] = field(default_factory=set)
 
 
-def outgoing(call: Call, target: Target) -> Outbound:
-    """What to send. Raises BadRequest or Unsupported, before anything is sent."""
+def read(call: Call, target: Target) -> Request | None:
+    """The call in the neutral form; None where its very bytes go up. Raises BadRequest or Unsupported."""
     same = target.dialect.name == call.dialect.name
-    return _passed(call, target) if same and not target.rewrite else _written(call, target, same=same)
+    if same and not target.rewrite and not target.emulate:
+        return None
+    reader = call.dialect.read_request
+    if reader is None or target.dialect.write_request is None or call.dialect.write_response is None:
+        raise Unsupported(
+            f"The model {target.destination.model!r} is not offered in the format of this endpoint ({call.dialect.name}), and "
+            f"translating {call.dialect.name} to {target.dialect.name} is not supported yet. Use chat/completions.",
+            param="model",
+            code="unsupported_translation",
+        )
+    request = reader(call.value)
+    request.model = target.destination.model
+    return request
+
+
+def outgoing(call: Call, target: Target, request: Request | None) -> Outbound:
+    """What to send. `request` is what `read` gave. Raises BadRequest or Unsupported, before anything is sent."""
+    return _passed(call, target) if request is None else _written(call, target, request)
 
 
 def _passed(call: Call, target: Target) -> Outbound:
@@ -68,24 +102,58 @@ def _passed(call: Call, target: Target) -> Outbound:
     return Outbound(f"{path}?{call.query}" if call.query else path, {}, body, passed=True, edits=edits, meter=meter)
 
 
-def _written(call: Call, target: Target, *, same: bool) -> Outbound:
-    read, write = call.dialect.read_request, target.dialect.write_request
-    if read is None or write is None or target.dialect.read_response is None or call.dialect.write_response is None:
+def _written(call: Call, target: Target, request: Request) -> Outbound:
+    write = target.dialect.write_request
+    assert write is not None  # noqa: S101  # read() refused the call otherwise
+    same = target.dialect.name == call.dialect.name
+    asked, losses = _without_emulated(request, target, same=same)
+    if target.destination.quirks.bound_thinking:
+        asked = unbound(asked)
+    try:
+        written = write(asked, target.destination)
+    except BadRequest as error:
+        error.param = error.param and request.spelled(error.param)
+        raise
+    outbound = Outbound(
+        path=target.dialect.path(target.destination.model, request.stream),
+        headers=written.headers,
+        body=wire.encode(written.body),
+        passed=same and not (target.emulate or written.afterwards or written.stop),
+        losses=[
+            *request.losses,
+            *losses,
+            *(replace(loss, pointer=request.spelled(loss.pointer)) for loss in written.losses),
+        ],
+        request=request,
+        stop=request.stop if "stop" in target.emulate else written.stop,
+        copies=request.n if "n" in target.emulate else 1,
+        afterwards=written.afterwards,
+    )
+    if outbound.passed:
+        outbound.edits = ["body"]
+        outbound.meter = None if call.peek.include_usage else call.dialect.meter
+    return outbound
+
+
+def _without_emulated(request: Request, target: Target, *, same: bool) -> tuple[Request, list[Loss]]:
+    """What the model is asked, less what the gateway does itself; and that it does."""
+    losses = []
+    if request.n > 1 and request.stream and (target.emulate or not same):
         raise Unsupported(
-            f"The model {target.destination.model!r} is not offered in the format of this endpoint ({call.dialect.name}), and "
-            f"translating {call.dialect.name} to {target.dialect.name} is not supported yet. Use chat/completions.",
-            param="model",
-            code="unsupported_translation",
+            f"{request.model} streams one choice only: ask for several without stream, or leave n out.", param="n"
         )
-    request = read(call.value)
-    request.model = target.destination.model
-    written = write(request, target.destination)
-    path = target.dialect.path(target.destination.model, request.stream)
-    body = wire.encode(written.body)
-    if not same:
-        return Outbound(path, written.headers, body, passed=False, losses=written.losses)
-    meter = None if call.peek.include_usage else call.dialect.meter
-    return Outbound(path, written.headers, body, passed=True, edits=["body"], losses=written.losses, meter=meter)
+    if "n" in target.emulate:
+        if request.n > MAX_CHOICES:
+            raise Unsupported(
+                f"{request.model} gives one choice a request, and at most {MAX_CHOICES} requests are made for a call.",
+                param="n",
+            )
+        losses.append(Loss("/n", "emulated", "each choice is a request of its own, and pays its prompt"))
+        request = replace(request, n=1)
+    if "stop" in target.emulate:
+        losses.append(Loss("/stop", "emulated", "the gateway ends the answer at the sequence"))
+        request = replace(request, stop=[])
+    return request, losses
 
 
 # --- whole replies ---
@@ -93,28 +161,55 @@ def _written(call: Call, target: Target, *, same: bool) -> Outbound:
 
 @dataclass(slots=True)
 class Inbound:
-    """A whole reply for the client."""
+    """A whole reply for the client. `losses` are the answer's."""
 
     body: bytes
     usage: Usage | None
     model: str | None = None
+    losses: list[Loss] = field(default_factory=list)
 
 
-def incoming(call: Call, target: Target, body: bytes) -> Inbound:
-    """A provider's 200 as the client shall see it. Raises BrokenReply, or a ProviderError for a reply that failed inside its 200."""
+def incoming(call: Call, target: Target, outbound: Outbound, bodies: list[bytes]) -> Inbound:
+    """A provider's 200s (one, or one for each choice) as the client shall see them.
+
+    Raises BrokenReply, or a ProviderError for a reply that failed inside its 200.
+    """
+    if outbound.passed:
+        value = _decoded(bodies[0])
+        return Inbound(bodies[0], _usage_of(call.dialect, value), _model_of(value))
+    replies = [read_reply(target, body) for body in bodies]
+    response = merged(replies) if outbound.copies > 1 else replies[0]
+    signature = Signature(target, outbound)
+    for choice in response.choices:
+        for block in choice.blocks:
+            signature.put(block.state)
+    return write_reply(call, target, outbound, response)
+
+
+def read_reply(target: Target, body: bytes) -> Response:
+    reader = target.dialect.read_response
+    assert reader is not None  # noqa: S101  # who writes requests reads replies
+    return reader(_decoded(body))
+
+
+def write_reply(call: Call, target: Target, outbound: Outbound, response: Response) -> Inbound:
+    write, losses = call.dialect.write_response, list[Loss]()
+    assert write is not None  # noqa: S101  # read() refused the call otherwise
+    if outbound.stop:
+        response = stopped(response, outbound.stop)
+    if "first_call_only" in outbound.afterwards:
+        response = first_call_only(response)
+    if "json_object" in outbound.afterwards:
+        losses += unkept(response)
+    written = write(response, reply_context(call, target))
+    return Inbound(wire.encode(written.body), response.usage, response.model, [*losses, *written.losses])
+
+
+def _decoded(body: bytes) -> Any:
     try:
-        value = wire.decode(body)
+        return wire.decode(body)
     except wire.InvalidJson as error:
         raise BrokenReply(f"The provider's answer is not JSON: {error}.") from None
-    if target.dialect.name == call.dialect.name:
-        return Inbound(body, _usage_of(call.dialect, value), _model_of(value))
-    read, write = target.dialect.read_response, call.dialect.write_response
-    assert read is not None  # noqa: S101  # outgoing() refused the call otherwise
-    assert write is not None  # noqa: S101  # see above
-    response = read(value)
-    _sign_response(response, target)
-    written = write(response, reply_context(call, target))
-    return Inbound(wire.encode(written), response.usage, response.model)
 
 
 def _usage_of(dialect: Dialect, value: Any) -> Usage | None:
@@ -143,16 +238,17 @@ def reply_context(call: Call, target: Target) -> ReplyContext:
     )
 
 
-def _sign_response(response: Response, target: Target) -> None:
-    """Reasoning state goes out with the name of who may have it back."""
-    for choice in response.choices:
-        for block in choice.blocks:
-            _sign_block(block, target)
+class Signature:
+    """Reasoning state goes out with the name of who may have it back, and with what it stands on where it is bound to that."""
 
+    def __init__(self, target: Target, outbound: Outbound) -> None:
+        self._provider, self._model = target.provider, target.destination.model
+        bound = target.destination.quirks.bound_thinking and outbound.request is not None
+        self._prefix = digest(outbound.request) if bound and outbound.request else ""
 
-def _sign_block(block: Block, target: Target) -> None:
-    if block.state is not None:
-        block.state.provider, block.state.model = target.provider, target.destination.model
+    def put(self, state: State | None) -> None:
+        if state is not None:
+            state.provider, state.model, state.prefix = self._provider, self._model, self._prefix
 
 
 # --- streams ---
@@ -165,7 +261,7 @@ class Pump(Protocol):
     failure   the error that ended the stream, None so far
     told      the provider's own bytes, which have been passed on, say so
     over      nothing more will come out, whatever the provider still sends
-    losses    what the answer lost on the way
+    losses    what the answer lost on the way; `last_words` are the bytes that tell them, once all else is out
     """
 
     outcome: Outcome
@@ -179,6 +275,7 @@ class Pump(Protocol):
 
     def feed(self, piece: bytes) -> bytes: ...
     def close(self) -> bytes: ...
+    def last_words(self) -> bytes: ...
     def broke(self, error: GatewayError) -> bytes: ...
 
 
@@ -195,6 +292,9 @@ class _Watch:
     @property
     def over(self) -> bool:
         return False
+
+    def last_words(self) -> bytes:
+        return b""
 
     def see(self, event: Event) -> None:
         match event:
@@ -261,36 +361,50 @@ class PassThrough(_Watch):
 
 
 class Translation(_Watch):
-    """Reads one dialect's stream, writes another's."""
+    """Reads one dialect's stream, passes its events through what the gateway does itself, writes another's."""
 
-    def __init__(self, call: Call, target: Target, outcome: Outcome) -> None:
+    def __init__(self, call: Call, target: Target, outbound: Outbound, outcome: Outcome) -> None:
         super().__init__(outcome)
-        assert call.dialect.writer  # noqa: S101  # outgoing() refused the call otherwise
-        self._target = target
+        assert call.dialect.writer  # noqa: S101  # read() refused the call otherwise
+        self._signature = Signature(target, outbound)
         self._decoder = Decoder()
         self._reader = target.dialect.reader()
         self._writer = call.dialect.writer(reply_context(call, target))
+        self._comments = call.dialect.media_type == EVENTS
         self.losses = self._writer.losses
+        self._filters = _filters(outbound, self.losses)
+        self._ended = False
 
     @property
     def over(self) -> bool:
-        return self.failure is not None
+        return self._ended or self.failure is not None
 
     def feed(self, piece: bytes) -> bytes:
         return self._write([event for record in self._decoder.feed(piece) for event in self._reader.feed(record)])
 
     def _write(self, events: list[Event]) -> bytes:
         written = []
+        for each in self._filters:
+            events = [out for event in events for out in each.feed(event)]
         for event in events:
             if self.failure is not None:
                 break
             if isinstance(event, StateDelta):
-                event.state.provider, event.state.model = self._target.provider, self._target.destination.model
+                self._signature.put(event.state)
             elif isinstance(event, Opened):
-                _sign_block(event.block, self._target)
+                self._signature.put(event.block.state)
             self.see(event)
             written.append(self._writer.feed(event))
+        if not self._ended and any(each.over for each in self._filters):
+            self._ended = True
+            written.append(self._end())
         return b"".join(written)
+
+    def _end(self) -> bytes:
+        """The rest of the answer is not waited for, and the connection is closed."""
+        if self.outcome.usage is not None and self.outcome.usage.estimated:
+            self.losses.append(Loss("/usage", "approximated", "the provider had not told its usage yet"))
+        return self._writer.close()
 
     def close(self) -> bytes:
         told = self.failure is not None
@@ -300,10 +414,25 @@ class Translation(_Watch):
             self.fail(BrokenReply(self.failure.message), "truncated")
         return written
 
+    def last_words(self) -> bytes:
+        """The answer's own losses: the head with its headers has left long ago. Formats without comments have no place for them."""
+        return comment(f"{PREFIX}dropped: {loss_list(self.losses)}") if self.losses and self._comments else b""
+
     def broke(self, error: GatewayError) -> bytes:
         self.fail(error, "truncated")
         failed = Failed(error.message, status=error.status, type=error.type, code=error.code)
         return self._writer.feed(failed) + self._writer.close()
+
+
+def _filters(outbound: Outbound, losses: list[Loss]) -> list[Filter]:
+    found: list[Filter] = []
+    if outbound.stop and outbound.request is not None:
+        found.append(StopSequences(outbound.stop, Spent(token_estimate.of_request(outbound.request))))
+    if "first_call_only" in outbound.afterwards:
+        found.append(SingleCall())
+    if "json_object" in outbound.afterwards:
+        found.append(JsonObject(losses))
+    return found
 
 
 class Unframed(_Watch):
@@ -335,5 +464,5 @@ class Unframed(_Watch):
 
 def pump(call: Call, target: Target, outbound: Outbound, outcome: Outcome, *, framed: bool) -> Pump:
     if not outbound.passed:
-        return Translation(call, target, outcome)
+        return Translation(call, target, outbound, outcome)
     return PassThrough(call.dialect, outbound.meter, outcome) if framed else Unframed(call.dialect, outcome)

@@ -116,19 +116,48 @@ def test_trap_08_no_gemini_continues_an_assistant_message(real: Catalog) -> None
 
 @pytest.mark.parametrize(
     ("provider", "model", "efforts"),
-    [("openai", "o3", ("low", "medium", "high")), ("openai", "o3-pro", ("low", "medium", "high"))],
+    [
+        ("openai", "o3", ("low", "medium", "high")),
+        ("openai", "o3-pro", ("low", "medium", "high")),
+        ("grok", "grok-4.20-0309-reasoning", ()),
+        ("grok", "grok-build-0.1", ()),
+    ],
 )
 def test_efforts_beyond_the_research(real: Catalog, provider: str, model: str, efforts: tuple[str, ...]) -> None:
     assert real.names[provider][model].quirks.efforts == efforts
 
 
 @pytest.mark.parametrize(
-    ("model", "least", "most"),
-    [("gemini-2.5-pro", 128, 32_768), ("gemini-2.5-flash", 0, 24_576), ("gemini-2.5-flash-lite", 0, 24_576)],
+    ("model", "least", "most", "zero"),
+    [
+        ("gemini-2.5-pro", 128, 32_768, False),
+        ("gemini-2.5-flash", 0, 24_576, False),
+        ("gemini-2.5-flash-lite", 512, 24_576, True),
+    ],
 )
-def test_thinking_budgets_have_bounds(real: Catalog, model: str, least: int, most: int) -> None:
+def test_thinking_budgets_have_bounds(real: Catalog, model: str, least: int, most: int, zero: bool) -> None:
     quirks = real.names["gemini"][model].quirks
-    assert (quirks.budget_min, quirks.budget_max) == (least, most)
+    assert (quirks.budget_min, quirks.budget_max, quirks.budget_zero) == (least, most, zero)
+
+
+@pytest.mark.parametrize(
+    ("model", "effort"),
+    [
+        ("gpt-5.1", "none"),
+        ("gpt-5.2", "none"),
+        ("gpt-5.4", "none"),
+        ("gpt-5.4-mini", "none"),
+        ("gpt-5.5", "medium"),
+        ("gpt-6-sol", "medium"),
+    ],
+)
+def test_default_efforts_that_decide_on_sampling(real: Catalog, model: str, effort: str) -> None:
+    assert real.names["openai"][model].quirks.default_effort == effort
+
+
+def test_cache_marks_are_taken_from_gpt_5_6_on(real: Catalog) -> None:
+    taking = {row.id for row in real.models("openai", TODAY) if row.quirks.cache_marks}
+    assert {row.id for row in real.models("openai", TODAY) if row.id.startswith(("gpt-6", "gpt-5.6"))} == taking
 
 
 def test_every_quirk_of_the_rows_can_be_written() -> None:

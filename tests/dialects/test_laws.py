@@ -140,7 +140,7 @@ def test_law_4_a_reply_survives_its_own_dialect(case: Case) -> None:
     assert dialect.read_response
     assert dialect.write_response
     response = dialect.read_response(case.json("response"))
-    again = dialect.read_response(wire.decode(wire.encode(dialect.write_response(response, CONTEXT))))
+    again = dialect.read_response(wire.decode(wire.encode(dialect.write_response(response, CONTEXT).body)))
     assert signed(settled(again)) == signed(settled(response))
 
 

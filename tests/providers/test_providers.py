@@ -9,7 +9,7 @@ import pytest
 from harness import HELLO, HOSTS, application, post, replying
 from polyglot_cloud import catalog
 from polyglot_cloud.app import DIALECTS
-from polyglot_cloud.errors import MissingKey
+from polyglot_cloud.errors import Fault, MissingKey
 from polyglot_cloud.providers import ADAPTERS, Account, Provider
 
 CATALOG = catalog.load()
@@ -122,3 +122,18 @@ async def test_a_users_file_adds_a_provider_without_a_line_of_code(
     assert [str(request.url) for request in seen] == [url, url]
     assert all(request.headers[header[0]] == header[1] for request in seen)
     assert all(json.loads(request.content)["model"] == "big-1" for request in seen)
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "message", "code"),
+    [
+        (400, KEY, f"Incorrect API key provided: {KEY[:2]}***{KEY[-2:]}.", "invalid_api_key"),
+        (400, KEY, "Argument not supported on this model: stop", "invalid"),
+        (422, KEY, f"{KEY[:2]}***{KEY[-2:]}", "invalid"),
+        (400, None, "***", "invalid"),
+    ],
+)
+def test_trap_39_grok_answers_a_wrong_key_with_400_and_shows_it_masked(
+    status: int, key: str | None, message: str, code: str
+) -> None:
+    assert made("grok", key).understand(status, Fault(message, code="invalid")) == Fault(message, code=code)

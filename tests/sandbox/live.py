@@ -5,18 +5,20 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
 
-from polyglot_cloud.sandbox.asgi import App
+from polyglot_cloud.sandbox.asgi import Receive, Scope, Send
 from sandbox.kit import cloud
+
+Served = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 NAMES = ("openai", "anthropic", "gemini", "grok")
 
 
 @contextlib.contextmanager
-def serving(*apps: App) -> Iterator[list[int]]:
+def serving(*apps: Served) -> Iterator[list[int]]:
     """Serves apps until the block ends; gives their ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in apps]
     servers = [

@@ -43,8 +43,8 @@ class Plan:
 def plan(
     name: str, row: Model | None, spoken: Sequence[str], client: str, needs: frozenset[Need], *, readable: bool = True
 ) -> Plan:
-    """The client's own dialect where the row lists every need for it, else the first offer that covers them all, else the first that
-    covers all but the emulable.
+    """The client's own dialect where the row lists every need for it, else the first offer that covers them all, else the one that
+    leaves the gateway the least to emulate.
 
     `readable`: calls in the client's dialect can be translated; others pass as they are or not at all. `spoken` is what the
     provider speaks, for a model that nobody described: the client's dialect, else the first.
@@ -60,10 +60,11 @@ def plan(
     for offer in offers:
         if needs <= offer.needs:
             return Plan(offer.dialect)
-    for offer in row.offers:
-        if needs - EMULABLE <= offer.needs:
-            return Plan(offer.dialect, needs - offer.needs)
-    raise unsupported(name, row.offers, needs - EMULABLE)
+    able = [offer for offer in row.offers if needs - EMULABLE <= offer.needs]
+    if not able:
+        raise unsupported(name, row.offers, needs - EMULABLE)
+    nearest = min(able, key=lambda offer: len(needs - offer.needs))
+    return Plan(nearest.dialect, needs - nearest.needs)
 
 
 def own(name: str, row: Model | None, spoken: Sequence[str], client: str) -> Plan:

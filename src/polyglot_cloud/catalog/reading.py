@@ -22,9 +22,11 @@ SERVICES = ("standard", "batch", "flex", "priority")
 
 QUIRKS: dict[str, Read[Any]] = {
     "efforts": value.words_of(EFFORTS, ascending=True),
+    "default_effort": value.word_of(EFFORTS),
     "thinking": value.words_of(THINKING),
     "budget_min": value.count,
     "budget_max": value.positive,
+    "budget_zero": value.flag,
     "sampling": value.word_of(("any", "one", "effort_none", "none", "ignored")),
     "penalties": value.flag,
     "forced_tools": value.flag,
@@ -32,6 +34,8 @@ QUIRKS: dict[str, Read[Any]] = {
     "inner_system": value.flag,
     "schema_with_tools": value.flag,
     "strict_max_output": value.flag,
+    "bound_thinking": value.flag,
+    "cache_marks": value.flag,
     "image_types": value.texts,
     "refused": lambda given: frozenset(value.texts(given)),
 }

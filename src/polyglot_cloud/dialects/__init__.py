@@ -2,23 +2,33 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from polyglot_cloud.errors import Fault, GatewayError
-from polyglot_cloud.neutral import Event, Loss, Peek, ReplyContext, Request, Response, Usage
+from polyglot_cloud.neutral import Block, Event, Loss, Peek, ReplyContext, Request, Response, Usage
 from polyglot_cloud.rows import Destination
 from polyglot_cloud.sse import Record
 
 Body = dict[str, Any]
 
 
+Afterwards = Literal["first_call_only", "json_object"]
+"""What a request could not ask for, so that the gateway sees to it in the answer: that of several tool calls only the first is shown;
+whether the text is a JSON object."""
+
+
 @dataclass(slots=True)
 class Written:
-    """A request on the wire: the body before encoding, the headers the dialect itself needs, and what was lost on the way."""
+    """What goes on the wire: the body before encoding, the headers the dialect itself needs, and what was lost on the way.
+
+    Of requests only: `stop` are sequences that the body could not hold, so that the gateway ends the answer there, and `afterwards`.
+    """
 
     body: Body
     headers: dict[str, str] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
+    afterwards: set[Afterwards] = field(default_factory=set)
+    stop: list[str] = field(default_factory=list)
 
 
 class Reader(Protocol):
@@ -61,7 +71,7 @@ class Dialect:
     read_request    wire body -> Request; raises BadRequest or Unsupported, with `param`
     write_request   Request -> Written for a destination; raises Unsupported where a loss would change the meaning
     read_response   wire body -> Response; raises BrokenReply where it is none; a reply that failed inside a 200 raises a ProviderError
-    write_response  Response -> wire body
+    write_response  Response -> Written
     read_usage      wire body -> Usage, None where it has none
     read_error      (status, body bytes, headers) -> Fault; takes anything, HTML too
     write_error     error -> (status, wire body)
@@ -71,6 +81,7 @@ class Dialect:
     meter           see Meter; None where usage always comes
     media_type      content type of a stream
     unframed        a streamed reply may also come as one JSON array, by the client's own wish
+    takes_url       whether a block's URL goes up as it is; what is behind the others is fetched and sent inline
     """
 
     name: str
@@ -79,7 +90,7 @@ class Dialect:
     read_request: Callable[[Body], Request] | None
     write_request: Callable[[Request, Destination], Written] | None
     read_response: Callable[[Body], Response] | None
-    write_response: Callable[[Response, ReplyContext], Body] | None
+    write_response: Callable[[Response, ReplyContext], Written] | None
     read_usage: Callable[[Body], Usage | None]
     read_error: Callable[[int, bytes, dict[str, str]], Fault]
     write_error: Callable[[GatewayError], Body]
@@ -90,3 +101,4 @@ class Dialect:
     meter: Meter | None = None
     media_type: str = "text/event-stream"
     unframed: bool = False
+    takes_url: Callable[[Block], bool] = lambda block: True

@@ -70,9 +70,9 @@ class Provider:
         key = self._account.reveal() if self._account.reveal else ""
         if key and key.encode() in body:
             # some hosts repeat the key that they refuse
-            return classify(
-                status, Fault(fault.message.replace(key, "[the gateway's key]"), retry_after=fault.retry_after)
-            )
+            message = fault.message.replace(key, "[the gateway's key]")
+            code = fault.code if fault.code and key not in fault.code else None
+            return classify(status, Fault(message, code=code, retry_after=fault.retry_after))
         return classify(status, fault, raw=raw if shaped(body) else None)
 
     def understand(self, status: int, fault: Fault) -> Fault:

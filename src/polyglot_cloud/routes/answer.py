@@ -1,5 +1,6 @@
 """Replies and errors as ASGI messages."""
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -32,7 +33,7 @@ def error_headers(error: GatewayError) -> dict[str, str]:
     if error.should_retry is not None:
         headers["x-should-retry"] = "true" if error.should_retry else "false"
     if error.retry_after is not None:
-        headers.setdefault("retry-after", str(max(0, round(error.retry_after))))
+        headers.setdefault("retry-after", str(max(0, math.ceil(error.retry_after))))
     return headers
 
 

@@ -48,7 +48,8 @@ def rows_of(body: bytes) -> list[dict[str, Any]]:
 
 def tokens(usage: dict[str, Any]) -> tuple[int, int]:
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    return sum(usage.get(name) or 0 for name in names), usage["output_tokens"]
+    rows = [usage, *[row for row in usage.get("iterations") or [] if row["type"] == "compaction"]]
+    return sum(row.get(name) or 0 for row in rows for name in names), sum(row["output_tokens"] for row in rows)
 
 
 def counted(usage: Usage | None) -> tuple[int, int]:

@@ -109,15 +109,16 @@ def test_traps_30_31_what_anthropic_cannot_do_is_refused(fields: dict[str, Any],
     [
         ([], None, []),
         (["END", "\n\nHuman:"], ["END", "\n\nHuman:"], []),
-        (["END", "\n"], ["END"], [("/stop", "dropped")]),
-        (["\n", " "], None, [("/stop", "dropped")]),
+        (["END", "\n"], ["END"], [("/stop", "emulated")]),
+        (["\n", " "], None, [("/stop", "emulated")]),
     ],
 )
-def test_trap_32_blank_stop_sequences_are_dropped(
+def test_trap_32_blank_stop_sequences_are_left_to_the_gateway(
     stop: list[str], sent: list[str] | None, losses: list[tuple[str, str]]
 ) -> None:
     written = write(request(stop=stop))
     assert written.body.get("stop_sequences") == sent
+    assert [*(sent or ()), *written.stop] == stop
     assert lost(written) == losses
 
 
@@ -180,7 +181,7 @@ def test_what_stands_beside_a_reference_is_lost_aloud() -> None:
 )
 def test_schema_that_cannot_be_enforced_is_refused(schema: dict[str, Any] | None, error: type[BadRequest]) -> None:
     with pytest.raises(error) as caught:
-        write(request(format=Format("schema", "open", schema)))
+        write(request(format=Format("schema", "open", schema, strict=True)))
     assert type(caught.value) is error
     assert caught.value.param == "response_format"
 

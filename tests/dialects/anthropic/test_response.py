@@ -94,8 +94,9 @@ def test_trap_27_finish(
 @pytest.mark.parametrize(
     ("details", "detail"),
     [
-        ({"explanation": "Blocked.", "category": "cyber"}, "Blocked."),
-        ({"explanation": None, "category": "cyber"}, "cyber"),
+        ({"explanation": "Blocked.", "category": "cyber"}, "refusal (cyber): Blocked."),
+        ({"explanation": None, "category": "cyber"}, "refusal (cyber)"),
+        ({"explanation": "Blocked."}, "refusal: Blocked."),
         ({}, "refusal"),
         (None, "refusal"),
     ],

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from dialects.anthropic.bodies import MIDDLE, NEW, OLD, call, lost, reasons, request, result, said, write
+from dialects.anthropic.bodies import MIDDLE, NEW, OLD, call, lost, request, result, said, write
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import Reasoning, Request, Tool, ToolChoice
@@ -122,7 +122,7 @@ def test_trap_18_tools_of_the_history_are_named_where_none_are_offered() -> None
     written = write(Request("m", HISTORY), ANY)
     assert written.body["tools"] == [{"name": "c", "input_schema": {"type": "object", "properties": {}}}]
     assert written.body["tool_choice"] == {"type": "none"}
-    assert lost(written) == [("/tools", "emulated")]
+    assert lost(written) == [("/messages", "emulated")]
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_trap_18_allowed_tools_narrow_the_list(choice: ToolChoice, expected: lis
     assert lost(written) == [("/tool_choice", "emulated")]
 
 
-def test_trap_18_allowed_tools_keep_those_of_the_history() -> None:
+def test_trap_18_what_the_history_calls_is_not_allowed_by_that() -> None:
     written = write(Request("m", HISTORY, tools=THREE, tool_choice=ToolChoice("auto", ["a"])), ANY)
-    assert names(written.body) == ["a", "c"]
-    assert "but for c" in reasons(written.losses)
+    assert names(written.body) == ["a"]
+    assert lost(written) == [("/tool_choice", "emulated")]
 
 
 @pytest.mark.parametrize(
@@ -178,3 +178,10 @@ def test_trap_17_force_wins_over_adaptive_thinking() -> None:
 @pytest.mark.parametrize("order", [["a", "b", "c"], ["c", "a", "b"]])
 def test_trap_38_tools_keep_their_order(order: list[Any]) -> None:
     assert names(write(request(tools=[Tool(name) for name in order]), ANY).body) == order
+
+
+@pytest.mark.parametrize("schema", [{"anyOf": [CITY, CITY]}, {"$ref": "#/$defs/a", "$defs": {"a": CITY}}])
+def test_a_strict_tool_has_an_object_at_its_root(schema: dict[str, Any]) -> None:
+    written = write(request(tools=[Tool("f", parameters=schema, strict=True)]), ANY)
+    assert written.body["tools"] == [{"name": "f", "input_schema": {"type": "object", **schema}}]
+    assert lost(written) == [("/tools/0/function/strict", "dropped")]

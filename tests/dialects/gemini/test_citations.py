@@ -10,7 +10,7 @@ def grounding(**segment: int) -> dict[str, Any]:
         "groundingMetadata": {
             "groundingChunks": [
                 {"web": {"uri": "https://a.example", "title": "A"}},
-                {"maps": {"uri": "no"}},
+                {"unknown": {"uri": "no"}},
                 {"web": {"title": "no uri"}},
             ],
             "groundingSupports": [
@@ -61,3 +61,14 @@ def test_a_quotation() -> None:
 
 def test_none() -> None:
     assert citations({}, 5, exact=True) == []
+
+
+@pytest.mark.parametrize("kind", ["web", "maps", "retrievedContext"])
+def test_every_kind_of_source_backs_the_whole_text_where_no_place_is_told(kind: str) -> None:
+    grounded = {"groundingMetadata": {"groundingChunks": [{kind: {"uri": "https://a.example"}}]}}
+    assert places(citations(grounded, 20, exact=True)) == [(0, 20)]
+
+
+def test_the_sdk_s_word_for_quotations() -> None:
+    quoted = {"citationMetadata": {"citations": [{"endIndex": 4, "uri": "https://b.example"}]}}
+    assert places(citations(quoted, 10, exact=True)) == [(0, 4)]

@@ -307,4 +307,4 @@ def test_what_media_lose_is_told_once() -> None:
 def test_trap_38_marks_and_names_are_dropped_aloud() -> None:
     written = write(request(Message("user", [Text("a", mark=Mark("5m")), Text("b", mark=Mark())], name="Ada")))
     assert pointers(written) == ["/messages", "/messages"]
-    assert pointers(write(request(user("a"), tools=[Tool("f", mark=Mark())]))) == ["/messages"]
+    assert pointers(write(request(user("a"), tools=[Tool("f", mark=Mark())]))) == ["/tools"]

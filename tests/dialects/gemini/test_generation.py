@@ -126,8 +126,16 @@ def test_a_schemas_description_is_dropped_aloud() -> None:
     ]
 
 
-@pytest.mark.parametrize("wanted", [Format("json"), Format("schema", "out", SCHEMA)])
-def test_trap_34_json_with_tools_where_the_model_cannot(wanted: Format) -> None:
+def test_trap_34_json_mode_with_tools_where_the_model_cannot_is_asked_for_in_words() -> None:
+    written = write(request(format=Format("json"), tools=[Tool("f")]), destination(schema_with_tools=False))
+    assert pointers(written) == ["/response_format"]
+    assert "generationConfig" not in written.body
+    assert "JSON object" in written.body["systemInstruction"]["parts"][-1]["text"]
+    assert written.afterwards == {"json_object"}
+
+
+def test_trap_34_a_schema_with_tools_where_the_model_cannot_is_refused() -> None:
+    wanted = Format("schema", "out", SCHEMA)
     asked = request(format=wanted, tools=[Tool("f")])
     assert write(request(format=wanted), destination(schema_with_tools=False)).losses == []
     assert write(asked).body["generationConfig"]["responseMimeType"] == "application/json"

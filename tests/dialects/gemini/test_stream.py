@@ -49,9 +49,11 @@ def test_events_of_a_whole_stream() -> None:
         Started("r1", MODEL),
         Opened(0, Thinking("")),
         ThinkingDelta(0, "Hm"),
+        Metered(Usage(0, 1)),
         Closed(0),
         Opened(1, Text("")),
         TextDelta(1, "On"),
+        Metered(Usage(0, 5)),
         TextDelta(1, "ce"),
         Closed(1),
         Opened(2, ToolCall("a1", "f", "")),
@@ -87,21 +89,21 @@ def test_trap_40_nothing_is_no_success(stream: bytes) -> None:
 def test_trap_40_a_cut_stream_tells_its_usage_and_fails() -> None:
     assert play(framed(reply({"text": "Hi"}, finish=None, **counted(1)))) == [
         Started("r1", MODEL),
+        Metered(Usage(0, 1)),
         Opened(0, Text("")),
         TextDelta(0, "Hi"),
         Closed(0),
-        Metered(Usage(0, 1)),
         CUT,
     ]
 
 
-@pytest.mark.parametrize("junk", [b'{"candi', b"[DONE]", b"\xff", b"7", b"[]", b'"x"', b"null"])
+@pytest.mark.parametrize("junk", [b'{"candi', b"\xff", b"7", b"[]", b'"x"', b"null"])
 def test_junk_fails_the_stream_and_never_raises(junk: bytes) -> None:
     events = play(
         framed(reply({"text": "Hi"}, **counted(1))) + b"data: " + junk + b"\n\n" + framed(reply({"text": "more"}))
     )
     assert isinstance(events[-1], Failed)
-    assert events[-2] == Metered(Usage(0, 1))
+    assert [event for event in events if isinstance(event, Metered)] == [Metered(Usage(0, 1))]
     assert not any(isinstance(event, Finished) for event in events)
     assert [event.text for event in events if isinstance(event, TextDelta)] == ["Hi"]
 

@@ -136,7 +136,7 @@ TAIL = {
 
 def test_a_whole_reply() -> None:
     assert DIALECT.write_response
-    assert DIALECT.write_response(RESPONSE, CONTEXT) == {
+    assert DIALECT.write_response(RESPONSE, CONTEXT).body == {
         "model": "grok-4.7-0901", "created_at": "2026-11-22T00:00:00Z", "response": "ab!", "thinking": "hm", **TAIL,
     }  # fmt: skip
 

@@ -38,7 +38,7 @@ CASES: list[tuple[dict[str, Any], set[str]]] = [
     ({"n": 1}, set()),
     ({"logprobs": True}, {"logprobs"}),
     ({"logprobs": False}, set()),
-    ({"top_logprobs": 0}, {"logprobs"}),
+    ({"top_logprobs": 0}, set()),  # alone it is refused where it is read
     ({"response_format": {"type": "json_schema", "json_schema": {}}}, {"schema"}),
     ({"response_format": {"type": "json_object"}}, set()),
     ({"messages": part(type="image_url", image_url={"url": "https://x"})}, {"image"}),
@@ -153,3 +153,9 @@ def test_all_that_is_looked_at_is_named() -> None:
 
 def test_the_path() -> None:
     assert DIALECT.path("m", True) == DIALECT.path("m", False) == "chat/completions"
+
+
+@pytest.mark.parametrize("member", ["reasoning_details", "reasoning_content", "cache_control", "parsed"])
+def test_what_a_vendor_would_refuse_in_a_message_is_seen(member: str) -> None:
+    assert peek(messages=[*HELLO, {"role": "assistant", "content": "a", member: None}, *HELLO]).extended
+    assert not peek(messages=[*HELLO, {"role": "assistant", "content": "a"}, *HELLO]).extended

@@ -77,7 +77,7 @@ def answered(message: dict[str, Any]) -> list[Block]:
 def shown(blocks: list[Block]) -> dict[str, Any]:
     assert DIALECT.write_response
     response = Response("c", "m", [Choice(blocks, "stop")])
-    message: dict[str, Any] = DIALECT.write_response(response, CONTEXT)["choices"][0]["message"]
+    message: dict[str, Any] = DIALECT.write_response(response, CONTEXT).body["choices"][0]["message"]
     return message
 
 

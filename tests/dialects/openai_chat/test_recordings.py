@@ -125,7 +125,7 @@ def test_replies_survive(recording: dict[str, Any]) -> None:
             DIALECT.read_response(body)
         return
     response = DIALECT.read_response(body)
-    written = DIALECT.write_response(response, METERED)
+    written = DIALECT.write_response(response, METERED).body
     grammar.check_reply(written)
     assert DIALECT.read_response(wire.decode(wire.encode(written))) == response
     for choice, recorded in zip(response.choices, body["choices"], strict=True):

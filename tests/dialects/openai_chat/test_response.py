@@ -13,6 +13,7 @@ from polyglot_cloud.neutral import (
     Image,
     Inline,
     Opaque,
+    Opened,
     Refusal,
     ReplyContext,
     Response,
@@ -34,7 +35,7 @@ def message(finish: Any = "stop", **members: Any) -> Choice:
 
 def write(choice: Choice, **members: Any) -> dict[str, Any]:
     assert DIALECT.write_response
-    body = DIALECT.write_response(Response("c1", "up", [choice], **members), CONTEXT)
+    body = DIALECT.write_response(Response("c1", "up", [choice], **members), CONTEXT).body
     grammar.check_reply(body)
     return body
 
@@ -201,7 +202,7 @@ def test_logprobs_of_all_texts() -> None:
 def test_what_the_upstream_left_out_comes_from_the_call() -> None:
     assert DIALECT.write_response
     context = ReplyContext("p", "asked", created=5, id="ours")
-    body = DIALECT.write_response(Response("", "", [Choice([Text("x")], "stop")]), context)
+    body = DIALECT.write_response(Response("", "", [Choice([Text("x")], "stop")]), context).body
     assert (body["id"], body["model"], body["created"]) == ("ours", "asked", 5)
     assert body.keys() == {"id", "object", "created", "model", "choices"}
 
@@ -224,4 +225,16 @@ def test_an_opaque_block_travels_in_the_details() -> None:
 def test_fixtures_keep_the_vendors_schema_when_written(case: Case) -> None:
     assert DIALECT.read_response
     assert DIALECT.write_response
-    grammar.check_reply(DIALECT.write_response(DIALECT.read_response(case.json("response")), CONTEXT))
+    grammar.check_reply(DIALECT.write_response(DIALECT.read_response(case.json("response")), CONTEXT).body)
+
+
+def test_calls_under_one_id_get_ids_of_their_own_in_both_modes() -> None:
+    blocks: list[Block] = [ToolCall("same", "f", "{}"), ToolCall("same", "g", "{}"), ToolCall("same", "f", "{}")]
+    assert DIALECT.write_response
+    assert DIALECT.writer
+    body = DIALECT.write_response(Response("c", "m", [Choice(blocks, "tool_calls")]), CONTEXT).body
+    ids = [call["id"] for call in body["choices"][0]["message"]["tool_calls"]]
+    assert (ids[0], len(set(ids))) == ("same", 3)
+    writer = DIALECT.writer(CONTEXT)
+    written = b"".join(writer.feed(Opened(at, block)) for at, block in enumerate(blocks))
+    assert [written.count(f'"id":"{id_}"'.encode()) for id_ in ids] == [1, 1, 1]

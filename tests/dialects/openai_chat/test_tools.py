@@ -81,7 +81,13 @@ def test_parallel_calls() -> None:
     body = {"tools": [F], "parallel_tool_calls": False}
     choice = tools.read_choice(body, tools.read_tools(body))
     assert choice == ToolChoice(parallel=False)
-    assert tools.write_tools([Tool("f")], choice, Quirks(), []) == body
+    assert tools.write_tools([Tool("f")], choice, Quirks(), [])["parallel_tool_calls"] is False
+
+
+def test_parameters_are_always_said() -> None:
+    """Left out they mean the same at OpenAI; xAI's schema asks for them."""
+    written = tools.write_tools([Tool("f")], ToolChoice(), Quirks(), [])
+    assert written["tools"][0]["function"]["parameters"] == {"type": "object", "properties": {}}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dialects.openai_responses.bodies import (
     thought,
     write,
 )
-from polyglot_cloud.errors import Unsupported
+from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import (
     Audio,
     Block,
@@ -373,3 +373,8 @@ def test_trap_38_cache_marks_are_dropped_aloud_once() -> None:
 def test_names_of_participants_are_dropped_aloud() -> None:
     written = write(conversation(Message("user", [Text("a")], name="Ada")))
     assert lost(written) == [("/messages", "dropped")]
+
+
+def test_a_history_that_says_nothing_is_refused() -> None:
+    with pytest.raises(BadRequest, match="nothing to answer"):
+        write(conversation(Message("user", []), Message("assistant", [Text("")])))

@@ -131,6 +131,7 @@ def test_trap_8_prefill() -> None:
         (PLAIN, 2, [ENCRYPTED, "message.output_text.logprobs"]),
         (TALKER, 2, ["message.output_text.logprobs"]),
         (TALKER, None, None),
+        (Quirks(efforts=(), thinking=("adaptive",)), None, [ENCRYPTED]),  # it reasons, and takes no word for how hard
     ],
 )
 def test_trap_22_encrypted_reasoning_is_asked_of_models_that_may_reason(

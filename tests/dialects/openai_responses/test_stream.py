@@ -329,7 +329,7 @@ def test_a_type_that_only_the_event_line_names() -> None:
             b'event: error\ndata: {"code":"invalid_prompt","message":"no"}\n\n',
             Failed("no", 400, None, "invalid_prompt"),
         ),
-        (b'data: {"error":{"message":"gone","type":"server_error"}}\n\n', Failed("gone", 502, "server_error", None)),
+        (b'data: {"error":{"message":"gone","type":"server_error"}}\n\n', Failed("gone", 500, "server_error", None)),
         (
             event("response.failed", response=None),
             Failed("The provider reported a failure and did not say why.", 502, None, None),

@@ -1,5 +1,7 @@
 """Blocks of a message on Anthropic's wire. A block that would be blank, or may not be sent, gives None."""
 
+import re
+
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic import cache, media, opaque
 from polyglot_cloud.dialects.anthropic.draft import Draft
@@ -19,6 +21,8 @@ from polyglot_cloud.neutral import (
 )
 from polyglot_cloud.wire import InvalidJson, decode
 
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME = 128
 THINKING_TYPES = frozenset({"thinking", "redacted_thinking"})
 
 
@@ -68,6 +72,8 @@ def _assistant_blocks(draft: Draft, blocks: list[Block], at: int) -> list[Body]:
     written: list[Body] = []
     calls = 0
     calling = any(isinstance(block, ToolCall) for block in blocks)
+    if any(block.state for block in blocks if isinstance(block, Text | Refusal | ToolCall)):
+        draft.lose(f"/messages/{at}", "dropped", "the reasoning state of another provider stays behind")
     for block in blocks:
         body: Body | None
         match block:
@@ -79,7 +85,7 @@ def _assistant_blocks(draft: Draft, blocks: list[Block], at: int) -> list[Body]:
             case Thinking():
                 body = _thinking(draft, block, at)
             case ToolCall():
-                body = _tool_use(block, f"messages[{at}].tool_calls[{calls}]")
+                body = _tool_use(draft, block, at, calls)
                 calls += 1
             case Opaque():
                 body = opaque.assistant_block(draft, block, at)
@@ -105,19 +111,38 @@ def _said(draft: Draft, block: Text | Refusal, at: int) -> Body | None:
 def _thinking(draft: Draft, block: Thinking, at: int) -> Body | None:
     """The model's own thinking, verbatim; another model's is a 400 (trap 23), so it stays behind."""
     state = block.state
-    kind = state.raw.get("type") if state else None
-    if state and opaque.is_home_of(draft, state) and isinstance(kind, str) and kind in THINKING_TYPES:
+    if state and opaque.is_home_of(draft, state) and _is_thinking(state.raw):
         return dict(state.raw)
     draft.lose(f"/messages/{at}", "dropped", "reasoning without its state, or of another model, cannot be sent back")
     return None
 
 
-def _tool_use(call: ToolCall, where: str) -> Body:
+def _is_thinking(raw: Body) -> bool:
+    """Whether it is a block as the vendor made it; a client may have changed what it was given."""
+    match raw:
+        case {"type": "thinking", "thinking": str(), "signature": str() as seal}:
+            return bool(seal)
+        case {"type": "redacted_thinking", "data": str() as seal}:
+            return bool(seal)
+        case _:
+            return False
+
+
+def _tool_use(draft: Draft, call: ToolCall, at: int, number: int) -> Body:
+    where, name = f"messages[{at}].tool_calls[{number}]", _past_name(call.name)
     if call.kind == "custom":
         message = f"{where} is a call of a custom tool; Anthropic has function tools only."
         raise Unsupported(message, param=where)
-    block = {"type": "tool_use", "id": tool_id(call.id), "name": call.name, "input": _arguments(call, where)}
+    if name != call.name:
+        reason = "Anthropic does not take the name of a tool that was called: it is made to fit"
+        draft.lose(f"/messages/{at}", "approximated", reason)
+    block = {"type": "tool_use", "id": tool_id(call.id), "name": name, "input": _arguments(call, where)}
     return cache.marked(block, call.mark)
+
+
+def _past_name(name: str) -> str:
+    """Models invent names, and a client can only repeat them: what Anthropic does not take is made to fit (trap 21)."""
+    return _UNFIT.sub("_", name)[:_LONGEST_NAME] or "_"
 
 
 def _arguments(call: ToolCall, where: str) -> Body:

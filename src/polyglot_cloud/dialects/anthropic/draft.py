@@ -23,5 +23,6 @@ class Draft:
         self.losses.append(Loss(pointer, kind, reason))
 
     def place(self, index: int) -> int:
-        """Where message `index` stands in the client's list, which begins with the system messages."""
-        return len(self.request.system) + index
+        """Where message `index` stands in the client's list; of a run of tool results, the first."""
+        told = self.request.messages[index].pointer.rpartition("/")[2]
+        return int(told) if told.isdecimal() else len(self.request.system) + index

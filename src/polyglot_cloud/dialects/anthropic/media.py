@@ -2,16 +2,32 @@
 
 import base64
 import binascii
+import re
 
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.draft import Draft
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.media_types import sniff
-from polyglot_cloud.neutral import File, FileId, Image, Inline, Url
+from polyglot_cloud.neutral import Block, File, FileId, Image, Inline, Url
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _PDF = "application/pdf"
 _TEXTUAL = frozenset({"application/json", "application/xml", "application/yaml", "application/x-yaml"})
+
+
+def takes_url(block: Block) -> bool:
+    """Images and PDFs over https (facts of 2026-11-22). What a document is shows only in how its address ends; text goes as text."""
+    match block:
+        case Image(Url(url)):
+            return _is_https(url)
+        case File(Url(url)):
+            return _is_https(url) and re.split(r"[?#]", url, maxsplit=1)[0].lower().endswith(".pdf")
+        case _:
+            return True
+
+
+def _is_https(url: str) -> bool:
+    return url[:8].lower() == "https://"
 
 
 def image(draft: Draft, block: Image, at: int) -> Body:
@@ -19,7 +35,7 @@ def image(draft: Draft, block: Image, at: int) -> Body:
     if block.detail not in {None, "auto"}:
         draft.lose(f"/messages/{at}", "dropped", "Anthropic has no level of detail for images")
     if not isinstance(block.source, Inline):
-        return {"type": "image", "source": _reference(block.source)}
+        return {"type": "image", "source": _reference(block.source, at)}
     data = block.source.data
     return {"type": "image", "source": {"type": "base64", "media_type": _image_type(draft, data, at), "data": data}}
 
@@ -27,13 +43,22 @@ def image(draft: Draft, block: Image, at: int) -> Body:
 def document(block: File, at: int) -> Body:
     """A document block: PDF as base64, text as text. Raises Unsupported for other media types."""
     source = block.source
-    written = _document_source(source, at) if isinstance(source, Inline) else _reference(source)
+    written = _document_source(source, at) if isinstance(source, Inline) else _reference(source, at)
     return {"type": "document", "source": written} | ({"title": block.name} if block.name else {})
 
 
-def _reference(source: Url | FileId) -> Body:
+def _reference(source: Url | FileId, at: int) -> Body:
+    """What Anthropic fetches or keeps itself. A file of another cloud is known by its id: `file-...` is OpenAI's, a URI is Gemini's."""
     if isinstance(source, Url):
+        if not _is_https(source.url):
+            message = (
+                f"messages[{at}] names an address that is not https, which Anthropic does not fetch. Send the data."
+            )
+            raise Unsupported(message, param="messages")
         return {"type": "url", "url": source.url}
+    if source.id.startswith("file-") or "/" in source.id:
+        message = f"The file {source.id!r} in messages[{at}] is kept by another provider. Upload it at Anthropic, or send its data."
+        raise Unsupported(message, param="messages")
     return {"type": "file", "file_id": source.id}
 
 

@@ -1,6 +1,6 @@
 """Neutral request -> Messages body (facts 2.2 and 2.4 of 2026-11-22; the traps named in the tests)."""
 
-from polyglot_cloud.dialects import Body, Written
+from polyglot_cloud.dialects import Afterwards, Body, Written
 from polyglot_cloud.dialects.anthropic import cache, schema
 from polyglot_cloud.dialects.anthropic.blocks import write_blocks
 from polyglot_cloud.dialects.anthropic.draft import Draft
@@ -12,10 +12,14 @@ from polyglot_cloud.dialects.anthropic.turns import tools_used, write_turns
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import Request
 from polyglot_cloud.rows import Destination
+from polyglot_cloud.wire import encode
 
 DEFAULT_MAX_TOKENS = 8192
 """Anthropic wants `max_tokens` in every request. For a model whose maximum nobody knows: what every Claude since 3.5 can write."""
 JSON_INSTRUCTION = "Answer with one valid JSON object and nothing else: no prose around it, no code fence."
+SCHEMA_INSTRUCTION = (
+    "Answer with JSON that fits this JSON Schema and nothing else: no prose around it, no code fence.\n"
+)
 _CLIENT_NAMES = {"stop_sequences": "stop", "metadata": "user", "thinking": "reasoning_effort", "system": "messages"}
 
 
@@ -36,7 +40,13 @@ def write_request(request: Request, destination: Destination) -> Written:
     body |= {"stream": True} if request.stream else {}
     _remove_refused(draft, body)
     cache.settle(draft, body)
-    return Written(body, {"anthropic-version": version(body)}, draft.losses)
+    return Written(
+        body,
+        {"anthropic-version": version(body)},
+        draft.losses,
+        afterwards=_afterwards(request),
+        stop=_blank_stops(draft),
+    )
 
 
 def _refuse_impossible(request: Request) -> None:
@@ -70,11 +80,13 @@ def _output_config(draft: Draft, thought: Plan) -> Body:
         draft.instructions.append(JSON_INSTRUCTION)
         draft.lose("/response_format", "emulated", "Anthropic has no JSON mode: it is asked for in the system prompt")
     if wanted is not None and wanted.kind == "schema":
-        config["format"] = {"type": "json_schema", "schema": _schema(draft, wanted.schema, wanted.description)}
+        fitted = _schema(draft, wanted.schema, wanted.description, strict=bool(wanted.strict))
+        config |= {"format": {"type": "json_schema", "schema": fitted}} if fitted else {}
     return {"output_config": config} if config else {}
 
 
-def _schema(draft: Draft, wanted: Body | None, description: str | None) -> Body:
+def _schema(draft: Draft, wanted: Body | None, description: str | None, *, strict: bool) -> Body | None:
+    """The schema within what Anthropic enforces. None where it cannot be said there and a promise is all that was asked for."""
     if wanted is None:
         raise BadRequest("response_format of type json_schema needs a schema.", param="response_format")
     if description and "description" not in wanted:
@@ -82,6 +94,11 @@ def _schema(draft: Draft, wanted: Body | None, description: str | None) -> Body:
     try:
         fitted = schema.fit(wanted)
     except schema.Inexpressible as error:
+        if not strict:
+            draft.instructions.append(SCHEMA_INSTRUCTION + encode(wanted).decode())
+            reason = f"Anthropic cannot enforce this schema ({error}): it is asked for in the system prompt"
+            draft.lose("/response_format", "emulated", reason)
+            return None
         message = f"Anthropic cannot enforce this response_format: {error}. Say what is allowed there."
         raise Unsupported(message, param="response_format") from None
     if fitted.loss:
@@ -91,9 +108,22 @@ def _schema(draft: Draft, wanted: Body | None, description: str | None) -> Body:
 
 def _stop(draft: Draft) -> Body:
     kept = [word for word in draft.request.stop if word.strip()]
-    if len(kept) < len(draft.request.stop):
-        draft.lose("/stop", "dropped", "Anthropic refuses a stop sequence of white space only")
     return {"stop_sequences": kept} if kept else {}
+
+
+def _blank_stops(draft: Draft) -> list[str]:
+    blank = [word for word in draft.request.stop if not word.strip()]
+    if blank:
+        draft.lose(
+            "/stop",
+            "emulated",
+            "Anthropic refuses a stop sequence of white space only: the gateway ends the answer there",
+        )
+    return blank
+
+
+def _afterwards(request: Request) -> set[Afterwards]:
+    return {"json_object"} if request.format is not None and request.format.kind == "json" else set()
 
 
 def _remove_refused(draft: Draft, body: Body) -> None:

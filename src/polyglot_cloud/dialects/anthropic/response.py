@@ -16,6 +16,7 @@ _FINISH: dict[str, FinishReason] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "pause_turn": "length",
+    "compaction": "length",
     "refusal": "content_filter",
 }
 _PLAIN = frozenset({"end_turn", "stop_sequence", "tool_use", "max_tokens"})
@@ -72,7 +73,7 @@ def finish(reply: Body, *, called: bool) -> tuple[FinishReason | None, str | Non
 
 
 def thinking_state(raw: Body) -> State | None:
-    """A thinking block can go back only with its signature; its text may be empty."""
+    """A thinking block can go back only with its signature; its text may be empty (display "omitted")."""
     return State(raw) if string(raw, "signature") else None
 
 
@@ -105,5 +106,8 @@ def _annotation(citation: Body, length: int) -> dict[str, Any]:
 
 
 def _explanation(details: Any) -> str:
+    """The vendor's word, the category in brackets, and its sentence, as far as they are given."""
     raw: Body = details if isinstance(details, dict) else {}
-    return string(raw, "explanation") or string(raw, "category") or "refusal"
+    category, sentence = string(raw, "category"), string(raw, "explanation")
+    word = f"refusal ({category})" if category else "refusal"
+    return f"{word}: {sentence}" if sentence else word

@@ -15,6 +15,20 @@ _FORMATS = frozenset(
 )  # fmt: skip
 _MEANINGLESS = frozenset({"$schema", "$id", "$comment"})
 _UNIONS = {"anyOf": "anyOf", "oneOf": "anyOf", "allOf": "allOf"}
+_NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+_OF_TYPE = {
+    "object": frozenset({
+        "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties", "maxProperties",
+        "dependentRequired", "dependentSchemas", "unevaluatedProperties",
+    }),
+    "array": frozenset({
+        "items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "unevaluatedItems",
+    }),
+    "string": frozenset({"minLength", "maxLength", "pattern", "format", "contentEncoding", "contentMediaType"}),
+    "number": _NUMBERS,
+    "integer": _NUMBERS,
+}  # fmt: skip
+"""Keywords that mean something for values of one type only."""
 
 Schema = dict[str, Any]
 
@@ -35,8 +49,10 @@ class Fitted:
     def loss(self) -> str | None:
         """What a client has to know, None where everything is enforced."""
         told = []
-        if self.moved:
-            told.append(f"Anthropic does not enforce {', '.join(sorted(self.moved))}: told in the description")
+        if described := self.moved - {"additionalProperties"}:
+            told.append(f"Anthropic does not enforce {', '.join(sorted(described))}: told in the description")
+        if "additionalProperties" in self.moved:
+            told.append("Anthropic has closed objects only: additionalProperties left out")
         if self.left_out:
             told.append(f"Anthropic takes nothing beside a $ref: {', '.join(sorted(self.left_out))} left out")
         return "; ".join(told) or None
@@ -71,10 +87,15 @@ def _node(schema: Any, where: str, fitted: Fitted) -> Schema:
 
 
 def _spread(schema: Schema, kinds: list[str]) -> Schema:
-    """`type: [a, b]` as a union; each member takes the keywords along, and those of another type have no effect there."""
+    """`type: [a, b]` as a union; each member takes along the keywords that mean something for its type."""
     shared: Schema = {name: schema[name] for name in ("description", "title", "$defs", "definitions") if name in schema}
     own = {name: value for name, value in schema.items() if name not in shared and name != "type"}
-    return {"anyOf": [{"type": kind, **(own if kind != "null" else {})} for kind in kinds], **shared}
+    return {"anyOf": [{"type": kind, **_fitting(own, kind)} for kind in kinds], **shared}
+
+
+def _fitting(own: Schema, kind: Any) -> Schema:
+    others = frozenset().union(*_OF_TYPE.values()) - _OF_TYPE.get(str(kind), frozenset())
+    return {} if kind == "null" else {name: value for name, value in own.items() if name not in others}
 
 
 def _definitions(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
@@ -90,16 +111,17 @@ def _shape(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
         if name in rest:
             node[name] = rest.pop(name)
     kind = rest.pop("type", None) or _implied(rest)
-    for name, kept in _UNIONS.items():
-        if isinstance(rest.get(name), list):
-            node[kept] = [
-                _node(member, f"{where}.{name}[{index}]", fitted) for index, member in enumerate(rest.pop(name))
-            ]
-            break
+    united = _unite(rest, node, where, fitted)
     if "enum" in node or "const" in node:
         return
-    if kind is None and not _UNIONS.keys() & node.keys():
+    if kind is None and not united:
         raise Inexpressible(f"{where} allows any value")
+    if united and _contradicts(node, rest):
+        message = "puts an object together from several, and each would be closed against the others"
+        raise Inexpressible(f"{where} {message}")
+    if united and kind == "object":  # its members say so, and close themselves
+        rest.pop("additionalProperties", None)
+        return
     if kind is not None:
         node["type"] = kind
     match kind:
@@ -109,6 +131,23 @@ def _shape(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
             _array(rest, node, where, fitted)
         case "string" if rest.get("format") in _FORMATS:
             node["format"] = rest.pop("format")
+
+
+def _unite(rest: Schema, node: Schema, where: str, fitted: Fitted) -> bool:
+    """Takes over the first union there is; whether there is one."""
+    for name, kept in _UNIONS.items():
+        if isinstance(members := rest.get(name), list):
+            del rest[name]
+            node[kept] = [_node(member, f"{where}.{name}[{index}]", fitted) for index, member in enumerate(members)]
+            return True
+    return False
+
+
+def _contradicts(node: Schema, rest: Schema) -> bool:
+    """Whether closing every object would leave no value that fits: properties beside a union, or of several that all must hold."""
+    several = node.get("allOf", [])
+    objects = [member for member in several if "$ref" in member or member.get("type") == "object"]
+    return bool(rest.get("properties")) or (len(several) > 1 and bool(objects))
 
 
 def _implied(rest: Schema) -> str | None:
@@ -121,9 +160,7 @@ def _object(rest: Schema, node: Schema, where: str, fitted: Fitted) -> None:
     properties = rest.pop("properties", None)
     open_ended = rest.pop("additionalProperties", properties is None)
     if not isinstance(properties, dict):
-        if not _UNIONS.keys() & node.keys():
-            raise Inexpressible(f"{where} is an object whose properties are not named")
-        properties = {}
+        raise Inexpressible(f"{where} is an object whose properties are not named")
     if open_ended is not False:
         fitted.moved.add("additionalProperties")
     node["properties"] = {name: _node(value, f"{where}.{name}", fitted) for name, value in properties.items()}

@@ -38,15 +38,15 @@ class Reader:
 
     def __init__(self) -> None:
         self._started = False
-        self._open: dict[int, _OpenBlock] = {}
-        self._seen: set[int] = set()
+        self._open: dict[int, _OpenBlock] = {}  # by the wire's index
+        self._blocks = 0
         self._usage: Body = {}
         self._stop: Body = {}
         self._called = False
         self._ended = False
 
     def feed(self, record: Record) -> list[Event]:
-        if self._ended or not record.data:
+        if self._ended or record.data.strip() in {b"", b"[DONE]"}:  # relays add the mark of another format
             return []
         try:
             data = decode(record.data)
@@ -81,7 +81,7 @@ class Reader:
 
     def _message_start(self, data: Body) -> list[Event]:
         """A second start is a repetition while there is no content; after it, it would splice two answers into one."""
-        if self._seen:
+        if self._blocks:
             return self._broken("The provider began its answer anew in the middle of it.")
         message = _object(data.get("message"))
         if self._started:
@@ -91,21 +91,33 @@ class Reader:
         return [started, *self._metered(message.get("usage"))]
 
     def _block_start(self, index: Any, raw: Any) -> list[Event]:
-        if type(index) is not int or index in self._seen or not isinstance(raw, dict):
+        """Hosts of this format are seen to leave the index out, or to give it twice: a block that begins is a block of its own."""
+        if not isinstance(raw, dict):
             return []
-        block = _KINDS.get(response.string(raw, "type"), _OpenOpaque)(index, raw)
+        place = index if type(index) is int else max(self._open, default=-1) + 1
+        events = self._block_stop(place)
+        block = _KINDS.get(response.string(raw, "type"), _OpenOpaque)(self._blocks, raw)
         self._called = self._called or isinstance(block, _OpenCall)
-        self._seen.add(index)
-        self._open[index] = block
-        return block.start()
+        self._blocks += 1
+        self._open[place] = block
+        return [*events, *block.start()]
 
     def _block_delta(self, index: Any, delta: Any) -> list[Event]:
-        block = self._open.get(index) if type(index) is int else None
-        return block.extend(delta) if block and isinstance(delta, dict) else []
+        if not isinstance(delta, dict):
+            return []
+        place, events = self._place(index), list[Event]()
+        if place not in self._open and (skeleton := _IMPLIED.get(response.string(delta, "type"))):
+            events += self._block_start(place, skeleton)
+        block = self._open.get(place)
+        return [*events, *block.extend(delta)] if block else events
 
     def _block_stop(self, index: Any) -> list[Event]:
-        block = self._open.pop(index, None) if type(index) is int else None
+        block = self._open.pop(self._place(index), None)
         return [*block.stop(), Closed(block.index)] if block else []
+
+    def _place(self, index: Any) -> int:
+        """What an event without an index is about: the newest block."""
+        return index if type(index) is int else max(self._open, default=0)
 
     def _message_delta(self, data: Body) -> list[Event]:
         self._stop = overwritten(self._stop, _object(data.get("delta")))
@@ -116,7 +128,8 @@ class Reader:
         if reason is None:
             return self._broken("The provider's stream ended without a stop reason.")
         self._ended = True
-        return [Finished(reason, detail, response.string(self._stop, "stop_sequence") or None)]
+        rest = [event for place in sorted(self._open) for event in self._block_stop(place)]
+        return [*rest, Finished(reason, detail, response.string(self._stop, "stop_sequence") or None)]
 
     def _error(self, data: Body) -> list[Event]:
         self._ended = True
@@ -267,6 +280,12 @@ _KINDS: dict[str, type[_OpenText | _OpenThinking | _OpenRedacted | _OpenCall | _
     "redacted_thinking": _OpenRedacted,
     "tool_use": _OpenCall,
 }
+
+_IMPLIED: dict[str, Body] = {
+    "text_delta": {"type": "text", "text": ""},
+    "thinking_delta": {"type": "thinking", "thinking": ""},
+}
+"""The block that a delta without one belongs to. Anything else cannot be told without its head."""
 
 
 def _object(value: Any) -> Body:

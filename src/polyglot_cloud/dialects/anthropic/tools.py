@@ -1,22 +1,28 @@
 """Tools and the choice among them (facts 2.2, 2.4; traps 17 to 20)."""
 
+import re
+
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic import cache, schema
 from polyglot_cloud.dialects.anthropic.draft import Draft
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import Tool, ToolChoice
 
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+
 
 def write_tools(draft: Draft, used: list[str], *, forcible: bool) -> Body:
     """The fields `tools` and `tool_choice`. `used` are names that the history calls; not `forcible`: a forced choice is a 400.
 
-    Raises Unsupported for custom tools, BadRequest for a choice that names no tool of the request.
+    Raises Unsupported for custom tools and for names that Anthropic does not take, BadRequest for a choice that names no tool of the
+    request.
     """
     request = draft.request
+    _check_names(request.tools)
     _check_choice(request.tools, request.tool_choice)
     if not request.tools:
         return _placeholders(draft, used)
-    offered = _offered(draft, used)
+    offered = _offered(draft)
     written = [_tool(draft, tool, index) for index, tool in enumerate(request.tools) if tool.name in offered]
     choice = _choice(draft, forcible=forcible)
     return {"tools": written} | ({"tool_choice": choice} if choice else {})
@@ -24,6 +30,13 @@ def write_tools(draft: Draft, used: list[str], *, forcible: bool) -> Body:
 
 def forced(choice: ToolChoice) -> bool:
     return choice.mode == "required"
+
+
+def _check_names(tools: list[Tool]) -> None:
+    for index, tool in enumerate(tools):
+        if not _NAME.fullmatch(tool.name):
+            message = f"The tool name {tool.name!r} does not fit Anthropic: letters, digits, _ and -, at most 128."
+            raise Unsupported(message, param=f"tools[{index}].{tool.kind}.name")
 
 
 def _check_choice(tools: list[Tool], choice: ToolChoice) -> None:
@@ -41,23 +54,20 @@ def _placeholders(draft: Draft, used: list[str]) -> Body:
     if not used:
         return {}
     draft.lose(
-        "/tools", "emulated", "the history calls tools that are not offered: they are named, and none may be called"
+        "/messages", "emulated", "the history calls tools that are not offered: they are named, and none may be called"
     )
     tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in used]
     return {"tools": tools, "tool_choice": {"type": "none"}}
 
 
-def _offered(draft: Draft, used: list[str]) -> set[str]:
-    """Names of the tools that the choice allows, and of those that the history needs."""
+def _offered(draft: Draft) -> set[str]:
+    """Names of the tools that the choice allows. The history may call others: only a request without any tools is refused then."""
     names, choice = {tool.name for tool in draft.request.tools}, draft.request.tool_choice
     if not choice.names or choice.mode == "none" or _single(choice):
         return names
     reason = "Anthropic cannot choose among some of the tools: the others are not offered"
-    extra = [name for name in used if name in names and name not in choice.names]
-    if extra:
-        reason += f", but for {', '.join(extra)}, which the history calls"
     draft.lose("/tool_choice", "emulated", reason)
-    return {*choice.names, *extra}
+    return set(choice.names)
 
 
 def _single(choice: ToolChoice) -> bool:
@@ -90,6 +100,10 @@ def _strict(draft: Draft, parameters: Body, index: int) -> Body:
         fitted = schema.fit(parameters)
     except schema.Inexpressible as error:
         draft.lose(f"/tools/{index}/function/strict", "dropped", f"Anthropic cannot enforce this schema: {error}")
+        return {}
+    if fitted.schema.get("type") != "object":
+        reason = "Anthropic wants an object at the root of a tool's schema, and enforces no union or $ref there"
+        draft.lose(f"/tools/{index}/function/strict", "dropped", reason)
         return {}
     if fitted.loss:
         draft.lose(f"/tools/{index}/function/parameters", "approximated", fitted.loss)

@@ -13,18 +13,41 @@ def read_usage(body: Body) -> Usage | None:
 
 
 def usage_of(raw: Body) -> Usage:
-    cached, written = _count(raw, "cache_read_input_tokens"), _writes(raw)
-    details = {name: count for name, count in written.items() if count}
-    if searches := _count(_inner(raw, "server_tool_use"), "web_search_requests"):
-        details["web_search_calls"] = searches
-    return Usage(
-        input=_count(raw, "input_tokens") + cached + sum(written.values()),
-        output=_count(raw, "output_tokens"),
-        cached=cached,
+    """The reply's counts, and those of the compactions before it: they are billed at the model's own rates, but stand apart (BetaUsage in
+    anthropic 2.12.0, 2026-11-22). An advisor is another model, so its tokens are only named.
+    """
+    details = {
+        "web_search_calls": _count(_inner(raw, "server_tool_use"), "web_search_requests"),
+        "advisor_input": sum(_input(each) for each in _iterations(raw, "advisor_message")),
+        "advisor_output": sum(_count(each, "output_tokens") for each in _iterations(raw, "advisor_message")),
+    }
+    usage = Usage(
         reasoning=_count(_inner(raw, "output_tokens_details"), "thinking_tokens"),
-        details=details,
+        details={name: count for name, count in details.items() if count},
         tier=_tier(raw),
     )
+    for counted in (raw, *_iterations(raw, "compaction")):
+        _add(usage, counted)
+    return usage
+
+
+def _add(usage: Usage, raw: Body) -> None:
+    usage.input += _input(raw)
+    usage.output += _count(raw, "output_tokens")
+    usage.cached += _count(raw, "cache_read_input_tokens")
+    for name, count in _writes(raw).items():
+        if count:
+            usage.details[name] = usage.details.get(name, 0) + count
+
+
+def _input(raw: Body) -> int:
+    return _count(raw, "input_tokens") + _count(raw, "cache_read_input_tokens") + sum(_writes(raw).values())
+
+
+def _iterations(raw: Body, kind: str) -> list[Body]:
+    found = raw.get("iterations")
+    rows = found if isinstance(found, list) else []
+    return [row for row in rows if isinstance(row, dict) and row.get("type") == kind]
 
 
 def overwritten(earlier: Body, later: Body) -> Body:

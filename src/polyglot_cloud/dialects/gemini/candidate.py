@@ -1,7 +1,8 @@
 """One candidate's parts as events. Plain replies and streams go through the same machine, so that both say the same.
 
 The rule: adjacent text parts (or adjacent thoughts) without a signature are one block, however the stream cut them; a part with a
-`thoughtSignature` is a block of its own, since it must come back as it was; an empty part without a signature is nothing.
+`thoughtSignature` is a block of its own, since it must come back as it was; an empty part without a signature is nothing. An image is
+shown, and stands as the part that it was beside it: only so it can come back.
 """
 
 from typing import Any, Literal
@@ -9,12 +10,16 @@ from typing import Any, Literal
 from polyglot_cloud import wire
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.gemini.citations import citations
-from polyglot_cloud.dialects.gemini.shape import mapping, mappings, string
+from polyglot_cloud.dialects.gemini.names import own_name
+from polyglot_cloud.dialects.gemini.pieces import Pieces, begins, continues
+from polyglot_cloud.dialects.gemini.shape import mapping, mappings, string, whole_numbers
 from polyglot_cloud.neutral import (
     Annotated,
     ArgumentsDelta,
     Closed,
     Event,
+    Image,
+    Inline,
     Opaque,
     Opened,
     State,
@@ -42,8 +47,11 @@ class Candidate:
         self._blocks = 0
         self._open: _Kind | None = None
         self._sealed = False  # the open block has its signature: the next part is another block
-        self._length = 0  # of the open text, in characters
+        self._length = 0  # of the text that citations are about, in characters
+        self._before = 0  # how much of it stands before the open block
         self._ascii = True
+        self._cited: set[tuple[str, int, int]] = set()
+        self._pieces: Pieces | None = None  # of a call that is still coming
 
     def feed(self, candidate: Body) -> list[Event]:
         events: list[Event] = []
@@ -56,12 +64,28 @@ class Candidate:
         return events + self._citations(candidate)
 
     def close(self) -> list[Event]:
+        return [*self._last_piece(), *self._leave()]
+
+    def _leave(self) -> list[Event]:
         if self._open is None:
             return []
         self._open = None
         return [Closed(self._blocks - 1)]
 
     def _part(self, part: Body, logprobs: list[dict[str, Any]] | None) -> list[Event]:
+        if self._pieces is not None and continues(part):
+            return self._last_piece() if self._pieces.add(part) else []
+        return [*self._last_piece(), *self._whole(part, logprobs)]
+
+    def _last_piece(self) -> list[Event]:
+        """The call that came in pieces. One whose last piece is missing is shown as far as it came: the finish reason says more."""
+        pieces, self._pieces = self._pieces, None
+        return self._call(pieces.part) if pieces else []
+
+    def _whole(self, part: Body, logprobs: list[dict[str, Any]] | None) -> list[Event]:
+        if begins(part):
+            self._pieces = Pieces(part)
+            return self._last_piece() if self._pieces.add(part) else []
         if _is_call(part):
             return self._call(part)
         if _is_text(part):
@@ -74,7 +98,11 @@ class Candidate:
             return []
         kind: _Kind = "thinking" if part.get("thought") is True else "text"
         new = signed or self._sealed or kind != self._open
+        cited = (self._length, self._ascii) if signed and not text and kind == self._open == "text" else (0, True)
         events = self._begin(Thinking("") if kind == "thinking" else Text("")) if new else []
+        if new:
+            self._length, self._ascii = cited
+            self._before = self._length
         self._open, self._sealed = kind, signed
         index = self._blocks - 1
         if text and kind == "thinking":
@@ -88,8 +116,8 @@ class Candidate:
 
     def _call(self, part: Body) -> list[Event]:
         call = part["functionCall"]
-        arguments = wire.encode(mapping(call.get("args"))).decode()
-        block = ToolCall(string(call.get("id")) or self._call_id(arguments), call["name"], "")
+        arguments = wire.encode(whole_numbers(mapping(call.get("args")))).decode()
+        block = ToolCall(string(call.get("id")) or self._call_id(arguments), own_name(call["name"]), "")
         events = [*self._begin(block), ArgumentsDelta(self._blocks - 1, arguments)]
         if call.get("id") or part.get(_SIGNATURE):
             events.append(StateDelta(self._blocks - 1, State(part)))
@@ -102,13 +130,14 @@ class Candidate:
         return f"call_{pseudonym(seed, 24)}"
 
     def _opaque(self, part: Body) -> list[Event]:
+        image = _image(part)
+        shown = [*self._begin(image), Closed(self._blocks - 1)] if image else []
         state = State(part) if part.get(_SIGNATURE) else None
-        return [*self._begin(Opaque("gemini", part, state=state)), Closed(self._blocks - 1)]
+        return [*shown, *self._begin(Opaque("gemini", part, state=state)), Closed(self._blocks - 1)]
 
-    def _begin(self, block: Text | Thinking | ToolCall | Opaque) -> list[Event]:
-        events = self.close()
+    def _begin(self, block: Text | Thinking | ToolCall | Opaque | Image) -> list[Event]:
+        events = self._leave()
         self._blocks += 1
-        self._length, self._ascii = 0, True
         self.spoke = self.spoke or isinstance(block, ToolCall | Opaque)
         return [*events, Opened(self._blocks - 1, block)]
 
@@ -116,7 +145,17 @@ class Candidate:
         if self._open != "text":
             return []
         found = citations(candidate, self._length, exact=self._ascii)
-        return [Annotated(self._blocks - 1, citation) for citation in found]
+        return [
+            Annotated(self._blocks - 1, _from(citation, self._before)) for citation in found if self._is_new(citation)
+        ]
+
+    def _is_new(self, citation: Body) -> bool:
+        """A stream may repeat in each chunk what it cited so far."""
+        place = citation["url_citation"]
+        key = (place["url"], place["start_index"], place["end_index"])
+        known = key in self._cited
+        self._cited.add(key)
+        return not known
 
 
 def _is_text(part: Body) -> bool:
@@ -125,9 +164,23 @@ def _is_text(part: Body) -> bool:
 
 
 def _is_call(part: Body) -> bool:
-    """A whole call. Those in pieces come only to clients who asked for `streamFunctionCallArguments`, which no request of ours does."""
-    call = mapping(part.get("functionCall"))
-    return bool(string(call.get("name"))) and not call.get("willContinue") and "partialArgs" not in call
+    return bool(string(mapping(part.get("functionCall")).get("name")))
+
+
+def _image(part: Body) -> Image | None:
+    """An image of the answer; those that the model made while it thought are not shown."""
+    blob = mapping(part.get("inlineData"))
+    media_type, data = string(blob.get("mimeType")), string(blob.get("data"))
+    if not media_type.startswith("image/") or not data or part.get("thought") is True:
+        return None
+    return Image(Inline(media_type, data))
+
+
+def _from(citation: Body, before: int) -> Body:
+    """Places count from the start of the block: those in the text before it are negative."""
+    place = citation["url_citation"]
+    moved = {name: place[name] - before for name in ("start_index", "end_index")}
+    return {**citation, "url_citation": {**place, **moved}}
 
 
 def _logprobs(result: Body) -> list[dict[str, Any]] | None:

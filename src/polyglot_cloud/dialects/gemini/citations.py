@@ -9,6 +9,8 @@ from typing import Any
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.gemini.shape import count, mapping, mappings, string
 
+_SOURCES = ("web", "maps", "retrievedContext")
+
 
 def citations(candidate: Body, length: int, *, exact: bool) -> list[dict[str, Any]]:
     """From search grounding and from quotations. `length` is that of the text cited, `exact` says that it is plain ASCII."""
@@ -20,7 +22,10 @@ def citations(candidate: Body, length: int, *, exact: bool) -> list[dict[str, An
 
 
 def _grounded(grounding: Body) -> list[tuple[Body, Body]]:
-    sources = [mapping(chunk.get("web")) for chunk in mappings(grounding.get("groundingChunks"))]
+    """Sources with the places that they back; without a word of places, each backs the whole."""
+    sources = [_source(chunk) for chunk in mappings(grounding.get("groundingChunks"))]
+    if not mappings(grounding.get("groundingSupports")):
+        return [(source, {}) for source in sources]
     return [
         (sources[at], mapping(support.get("segment")))
         for support in mappings(grounding.get("groundingSupports"))
@@ -29,8 +34,13 @@ def _grounded(grounding: Body) -> list[tuple[Body, Body]]:
     ]
 
 
+def _source(chunk: Body) -> Body:
+    return next((found for kind in _SOURCES if (found := mapping(chunk.get(kind)))), {})
+
+
 def _quoted(quoted: Body) -> list[tuple[Body, Body]]:
-    return [(row, row) for row in mappings(quoted.get("citationSources"))]
+    """The API's own word is `citationSources`, its SDK's is `citations`."""
+    return [(row, row) for name in ("citationSources", "citations") for row in mappings(quoted.get(name))]
 
 
 def _indices(support: Body) -> list[int]:

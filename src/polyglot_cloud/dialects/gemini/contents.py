@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from polyglot_cloud import wire
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.gemini import media
-from polyglot_cloud.dialects.gemini.state import SIGNATURE, kept, with_dummies
+from polyglot_cloud.dialects.gemini.names import FIT, own_name, past_name
+from polyglot_cloud.dialects.gemini.state import SIGNATURE, is_part, kept, with_dummies
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import (
     Audio,
@@ -24,6 +25,7 @@ from polyglot_cloud.neutral import (
 )
 from polyglot_cloud.rows import Destination
 
+_STATE_IS_BOUND = "reasoning and other state of a model is of use to the same provider and model only"
 OPERATOR = "Instruction from the operator of this conversation (not from the user):\n"
 
 
@@ -39,7 +41,9 @@ def contents(request: Request, destination: Destination, losses: list[Loss]) -> 
         turns.add(message)
     written = turns.written()
     _check_ends(request.messages, written, destination)
-    return with_dummies(written) if "level" in (destination.quirks.thinking or ()) else written
+    # a model that nobody described is newer than those that ask for no signature
+    signed = "level" in (destination.quirks.thinking or ()) or not destination.known
+    return with_dummies(written) if signed else written
 
 
 def _check_ends(messages: list[Message], written: list[Body], destination: Destination) -> None:
@@ -77,12 +81,16 @@ class _Turns:
         self._destination = destination
         self._losses = losses
         self._turns: list[_Turn] = []
+        self._pointer = "/messages"  # of the message that is being written
+        self._place = ""  # of the message that is read, in the client's list
 
     def add(self, message: Message) -> None:
+        self._pointer = message.pointer
         if message.role in {"system", "developer"}:
             self._instruct(message)
             return
         turn = _Turn("model" if message.role == "assistant" else "user")
+        self._place = message.pointer.rpartition("/")[2]
         for block in message.blocks:
             self._block(turn, block)
         self._merge(turn)
@@ -101,7 +109,7 @@ class _Turns:
         if text:
             self._merge(_Turn("user", [{"text": OPERATOR + text}]))
             reason = "Gemini has one system instruction at the start; a later one stands in its place as a user's text"
-            self._losses.append(Loss("/messages", "approximated", reason))
+            self._losses.append(Loss(self._pointer, "approximated", reason))
 
     def _merge(self, turn: _Turn) -> None:
         if turn.empty:
@@ -119,8 +127,9 @@ class _Turns:
     def _block(self, turn: _Turn, block: Block) -> None:
         match block:
             case ToolCall():
-                part = _call(block, self._destination)
+                part = self._call(block, len(turn.calls))
                 turn.parts.append(part)
+                self._unsealed(block, kept=block.state is not None and part is block.state.raw)
                 turn.calls.append((block.id, part))
                 turn.ids.add(block.id)
             case ToolResult():
@@ -133,6 +142,7 @@ class _Turns:
             case Text():
                 raw = kept(block, self._destination)
                 turn.parts += [raw] if raw is not None else _text(block.text)
+                self._unsealed(block, kept=raw is not None)
             case Refusal():
                 turn.parts += self._refusal(block)
 
@@ -140,7 +150,7 @@ class _Turns:
         said = _text(block.text)
         if said:
             self._losses.append(
-                Loss("/messages", "approximated", "Gemini has no refusals in a history: one is sent as text")
+                Loss(self._pointer, "approximated", "Gemini has no refusals in a history: one is sent as text")
             )
         return said
 
@@ -148,22 +158,50 @@ class _Turns:
         raw = kept(block, self._destination)
         if raw is not None:
             return [raw]
-        if isinstance(block, Opaque) and block.dialect == "gemini":
+        if isinstance(block, Opaque) and block.dialect == "gemini" and is_part(block.raw):
             bare = {name: value for name, value in block.raw.items() if name != SIGNATURE}
             return [bare] if bare else []
         if role == "user":
             raise Unsupported("A part of a user message has no equivalent at Gemini.", param="messages")
-        reason = "reasoning and other state of a model is of use to the same provider and model only"
-        self._losses.append(Loss("/messages", "dropped", reason))
+        self._losses.append(Loss(self._pointer, "dropped", _STATE_IS_BOUND))
         return []
+
+    def _unsealed(self, block: Text | ToolCall, *, kept: bool) -> None:
+        """A signature that stays behind is told; the id that Gemini itself gave a call is no more than a name."""
+        if (
+            block.state is not None
+            and not kept
+            and (SIGNATURE in block.state.raw or "functionCall" not in block.state.raw)
+        ):
+            self._losses.append(Loss(self._pointer, "dropped", _STATE_IS_BOUND))
+
+    def _call(self, call: ToolCall, number: int) -> Body:
+        """The id goes along in Gemini's own part only: one that we or another cloud made means nothing there."""
+        raw = kept(call, self._destination)
+        if raw is not None and FIT.fullmatch(raw["functionCall"]["name"]):
+            return raw
+        if call.kind != "function":
+            raise Unsupported(
+                f'Gemini has no custom tools: "{call.name}" cannot stand in the history.', param="messages"
+            )
+        name = past_name(call.name)
+        if own_name(name) != call.name:
+            reason = "Gemini does not take the name of a function that was called: it is made to fit"
+            self._losses.append(Loss(self._pointer, "approximated", reason))
+        at = (
+            f"messages[{self._place}].tool_calls[{number}].function.arguments"
+            if self._place.isdecimal()
+            else "messages"
+        )
+        return {"functionCall": {"name": name, "args": _arguments(call, at)}}
 
     def _media(self, block: Block) -> list[Body]:
         if not isinstance(block, Image | File | Audio):
             return []
-        if isinstance(block, Image) and block.detail in {"low", "high"}:
-            self._losses.append(Loss("/messages", "dropped", "Gemini has no detail of an image"))
+        if isinstance(block, Image) and block.detail not in {None, "auto"}:
+            self._losses.append(Loss(self._pointer, "dropped", "Gemini has no detail of an image"))
         if isinstance(block, File) and block.name:
-            self._losses.append(Loss("/messages", "dropped", "Gemini takes no name of an inline file"))
+            self._losses.append(Loss(self._pointer, "dropped", "Gemini takes no name of an inline file"))
         return [media.part(block, self._destination)]
 
     def _result(self, result: ToolResult) -> Body:
@@ -191,23 +229,13 @@ def _text(text: str) -> list[Body]:
     return [{"text": text}] if text.strip() else []
 
 
-def _call(call: ToolCall, destination: Destination) -> Body:
-    """The id goes along in Gemini's own part only: one that we or another cloud made means nothing there."""
-    raw = kept(call, destination)
-    if raw is not None:
-        return raw
-    if call.kind != "function":
-        raise Unsupported(f'Gemini has no custom tools: "{call.name}" cannot stand in the history.', param="messages")
-    return {"functionCall": {"name": call.name, "args": _arguments(call)}}
-
-
-def _arguments(call: ToolCall) -> Body:
+def _arguments(call: ToolCall, param: str) -> Body:
     try:
         arguments = wire.decode(call.arguments) if call.arguments.strip() else {}
     except wire.InvalidJson as error:
-        raise BadRequest(f'The arguments of the call "{call.id}" are not JSON: {error}.', param="messages") from None
+        raise BadRequest(f'The arguments of the call "{call.id}" are not JSON: {error}.', param=param) from None
     if not isinstance(arguments, dict):
-        raise BadRequest(f'The arguments of the call "{call.id}" must be a JSON object.', param="messages")
+        raise BadRequest(f'The arguments of the call "{call.id}" must be a JSON object.', param=param)
     return arguments
 
 

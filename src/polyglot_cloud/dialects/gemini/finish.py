@@ -28,7 +28,10 @@ class Ending:
     blocked: str = ""
 
     def note(self, reply: Body, candidate: Body) -> None:
-        self.blocked = _word(mapping(reply.get("promptFeedback")).get("blockReason")) or self.blocked
+        feedback = mapping(reply.get("promptFeedback"))
+        if blocked := _word(feedback.get("blockReason")):
+            message = string(feedback.get("blockReasonMessage"))
+            self.blocked = f"{blocked}: {message}" if message else blocked
         self.reason = _word(candidate.get("finishReason")) or self.reason
         self.message = string(candidate.get("finishMessage")) or self.message
 

@@ -81,10 +81,20 @@ def _logprobs(request: Request) -> Body:
     return {"responseLogprobs": True, "logprobs": request.logprobs or None}
 
 
+def asks_in_words(request: Request, destination: Destination) -> bool:
+    """JSON mode that the model cannot be held to, since tools are offered as well."""
+    json_mode = request.format is not None and request.format.kind == "json"
+    return json_mode and bool(request.tools) and not destination.quirks.schema_with_tools
+
+
 def _format(request: Request, destination: Destination, losses: list[Loss]) -> Body:
-    """JSON is made by constrained decoding, which models before Gemini 3 cannot combine with tools."""
+    """JSON is made by constrained decoding, which models before Gemini 3 cannot combine with tools: they are told in words."""
     wanted = request.format
     if wanted is None or wanted.kind == "text":
+        return {}
+    if asks_in_words(request, destination):
+        reason = f"{destination.model} has no JSON mode beside tools: it is asked for in the system instruction"
+        losses.append(Loss("/response_format", "emulated", reason))
         return {}
     if request.tools and not destination.quirks.schema_with_tools:
         raise Unsupported(

@@ -3,7 +3,7 @@
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import Unsupported
 from polyglot_cloud.media_types import head, sniff
-from polyglot_cloud.neutral import Audio, File, FileId, Image, Inline
+from polyglot_cloud.neutral import Audio, Block, File, FileId, Image, Inline
 from polyglot_cloud.rows import Destination
 
 _KINDS = {Image: "images", File: "files", Audio: "audio"}
@@ -11,6 +11,11 @@ _TEXT_TYPES = frozenset({
     "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml",
     "application/javascript", "application/x-javascript", "application/x-python", "application/sql",
 })  # fmt: skip
+
+
+def takes_url(block: Block) -> bool:
+    """None: `fileUri` is for files that were uploaded to Gemini (its API reference, Part; facts of 2026-11-22)."""
+    return not isinstance(block, Image | File | Audio)
 
 
 def part(block: Image | File | Audio, destination: Destination) -> Body:
@@ -22,8 +27,7 @@ def part(block: Image | File | Audio, destination: Destination) -> Body:
         case FileId(id_):
             return {"fileData": {"fileUri": _uri(id_)}}
     raise Unsupported(
-        f"Gemini takes {_KINDS[type(block)]} inline only, and this gateway does not fetch URLs for it yet. "
-        "Send a data URL (data:<media type>;base64,...) instead.",
+        f"Gemini takes {_KINDS[type(block)]} inline only, not by URL. Send a data URL (data:<media type>;base64,...) instead.",
         param="messages",
     )
 

@@ -3,14 +3,15 @@
 from itertools import chain
 from typing import Any
 
-from polyglot_cloud.dialects import Body, Written
+from polyglot_cloud.dialects import Afterwards, Body, Written
 from polyglot_cloud.dialects.gemini.contents import contents, system_instruction
-from polyglot_cloud.dialects.gemini.generation import generation_config
-from polyglot_cloud.dialects.gemini.tools import declarations, tool_config
+from polyglot_cloud.dialects.gemini.generation import asks_in_words, generation_config
+from polyglot_cloud.dialects.gemini.tools import afterwards, declarations, tool_config
 from polyglot_cloud.errors import Unsupported
-from polyglot_cloud.neutral import Loss, Request
+from polyglot_cloud.neutral import Loss, Request, ToolResult
 from polyglot_cloud.rows import Destination
 
+JSON_INSTRUCTION = "Answer with one valid JSON object and nothing else: no prose around it, no code fence."
 _TIERS = {"default": "standard", "standard": "standard", "flex": "flex", "priority": "priority"}
 _CARRIED = frozenset({"seed", "service_tier", "store"})
 _EMPTY: tuple[Any, ...] = (None, {}, [])
@@ -22,7 +23,7 @@ def write_request(request: Request, destination: Destination) -> Written:
         raise Unsupported("Gemini gives one answer a request: n must be 1.", param="n")
     losses: list[Loss] = []
     body: Body = {
-        "systemInstruction": system_instruction(request),
+        "systemInstruction": _system(request, destination),
         "contents": contents(request, destination, losses),
         "tools": declarations(request, losses),
         "toolConfig": tool_config(request, destination, losses),
@@ -31,7 +32,22 @@ def write_request(request: Request, destination: Destination) -> Written:
     }
     losses += _marks(request)
     written = {name: value for name, value in body.items() if value not in _EMPTY}
-    return Written(_permitted(written, destination, losses), losses=_once(losses))
+    return Written(
+        _permitted(written, destination, losses), losses=_once(losses), afterwards=_afterwards(request, destination)
+    )
+
+
+def _system(request: Request, destination: Destination) -> Body | None:
+    """The client's, then our own sentence: at the end, where it leaves the cached prefix alone."""
+    instruction = system_instruction(request)
+    if not asks_in_words(request, destination):
+        return instruction
+    return {"parts": [*(instruction or {"parts": []})["parts"], {"text": JSON_INSTRUCTION}]}
+
+
+def _afterwards(request: Request, destination: Destination) -> set[Afterwards]:
+    checked: set[Afterwards] = {"json_object"} if asks_in_words(request, destination) else set()
+    return checked | afterwards(request)
 
 
 def _hints(request: Request, losses: list[Loss]) -> Body:
@@ -52,8 +68,11 @@ def _marks(request: Request) -> list[Loss]:
     """What stands in many places and is dropped everywhere: told once."""
     losses = []
     messages = [*request.system, *request.messages]
-    blocks = chain.from_iterable(message.blocks for message in messages)
-    if any(each.mark for each in chain(blocks, request.tools)):
+    blocks = list(chain.from_iterable(message.blocks for message in messages))
+    inner = chain.from_iterable(block.blocks for block in blocks if isinstance(block, ToolResult))
+    if any(tool.mark for tool in request.tools):
+        losses.append(Loss("/tools", "dropped", "Gemini caches prompts by itself: cache marks have no place"))
+    if any(each.mark for each in chain(blocks, inner)):
         losses.append(Loss("/messages", "dropped", "Gemini caches prompts by itself: cache marks have no place"))
     if any(message.name for message in messages):
         losses.append(Loss("/messages", "dropped", "Gemini has no names of participants"))

@@ -6,11 +6,19 @@ For calls that have none, Google documents a dummy that its validator skips (pro
 
 from polyglot_cloud import wire
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.gemini.shape import mapping
+from polyglot_cloud.dialects.gemini.names import own_name
+from polyglot_cloud.dialects.gemini.shape import mapping, string
 from polyglot_cloud.neutral import Opaque, Text, Thinking, ToolCall
 from polyglot_cloud.rows import Destination
 
 SIGNATURE = "thoughtSignature"
+_ASIDE = frozenset({SIGNATURE, "thought", "partMetadata", "videoMetadata", "mediaResolution"})
+_OF_A_TEXT = _ASIDE | {"text"}
+_OF_A_CALL = _ASIDE | {"functionCall"}
+_OPAQUE = frozenset({
+    "executableCode", "codeExecutionResult", "inlineData", "fileData", "toolCall", "toolResponse",
+})  # fmt: skip
+"""Members of `Part` in google-genai 3.4.0 that a model writes and that stay as they are."""
 DUMMY = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """base64 of "skip_thought_signature_validator"."""
 
@@ -31,11 +39,25 @@ def _says_the_same(block: Text | Thinking | ToolCall | Opaque, raw: Body) -> boo
     match block:
         case ToolCall():
             call = mapping(raw.get("functionCall"))
-            return call.get("name") == block.name and _decoded(block.arguments) == mapping(call.get("args"))
+            same = own_name(string(call.get("name"))) == block.name and _decoded(block.arguments) == mapping(
+                call.get("args")
+            )
+            return same and raw.keys() <= _OF_A_CALL and isinstance(call.get("id", ""), str) and _sealed(raw)
         case Opaque():
-            return raw == block.raw
+            return raw == block.raw and is_part(raw) and _sealed(raw)
         case _:
-            return raw.get("text", "") == block.text and "functionCall" not in raw
+            same = raw.get("text", "") == block.text and raw.get("thought", False) is isinstance(block, Thinking)
+            return same and raw.keys() <= _OF_A_TEXT and _sealed(raw)
+
+
+def _sealed(raw: Body) -> bool:
+    return isinstance(raw.get(SIGNATURE, ""), str)
+
+
+def is_part(raw: Body) -> bool:
+    """Whether it is a part of a kind that has no block of the neutral form; a client may have changed what it was given."""
+    kinds = raw.keys() - _ASIDE
+    return len(kinds) == 1 and kinds <= _OPAQUE and all(isinstance(raw[kind], dict) for kind in kinds)
 
 
 def _decoded(arguments: str) -> object:

@@ -13,9 +13,9 @@ from polyglot_cloud.sse import Record
 
 
 class StreamReader:
-    """Usage and finish may come in any chunk, and more of either after them: both are told at the end, once.
+    """The finish may come in any chunk, and more after it: it is told at the end, once.
 
-    A caller that stops early has the usage seen so far from `close`.
+    Every chunk has the counts so far: told whenever they change, so that a stream which breaks has been counted up to there.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class StreamReader:
         self._over = False
 
     def feed(self, record: Record) -> list[Event]:
-        if self._over or not record.data.strip():
+        if self._over or record.data.strip() in {b"", b"[DONE]"}:  # relays add the mark of another format
             return []
         try:
             reply = unwrapped(wire.decode(record.data))
@@ -43,8 +43,8 @@ class StreamReader:
         try:
             finished = self._ending.finished(spoke=candidate.spoke, called=candidate.calls > 0)
         except BrokenReply as error:
-            return [*candidate.close(), *self._metered(), _failed(error)]
-        return [*candidate.close(), *self._metered(), finished]
+            return [*candidate.close(), _failed(error)]
+        return [*candidate.close(), finished]
 
     def _read(self, reply: Body) -> list[Event]:
         events: list[Event] = []
@@ -52,7 +52,7 @@ class StreamReader:
             head = started(reply)
             self._candidate = Candidate(head.id)
             events.append(head)
-        self._usage = read_usage(reply) or self._usage
+        events += self._metered(reply)
         first = next((each for each in mappings(reply.get("candidates")) if count(each.get("index")) == 0), {})
         self._ending.note(reply, first)
         events += self._candidate.feed(first)
@@ -64,10 +64,14 @@ class StreamReader:
 
     def _fail(self, error: GatewayError) -> list[Event]:
         self._over = True
-        return [*self._metered(), _failed(error)]
+        return [_failed(error)]
 
-    def _metered(self) -> list[Event]:
-        return [Metered(self._usage)] if self._usage else []
+    def _metered(self, reply: Body) -> list[Event]:
+        usage = read_usage(reply)
+        if usage is None or usage == self._usage:
+            return []
+        self._usage = usage
+        return [Metered(usage)]
 
 
 def _failed(error: GatewayError) -> Failed:

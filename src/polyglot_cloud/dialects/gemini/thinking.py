@@ -32,7 +32,12 @@ def _level(reasoning: Reasoning, destination: Destination, losses: list[Loss]) -
     level = _nearest(asked, destination.quirks.efforts)
     if level != reasoning.effort:
         losses.append(Loss(_POINTER, "approximated", f"{destination.model} thinks at level {level} here"))
-    return {"thinkingLevel": level.upper(), "includeThoughts": True}
+    return {"thinkingLevel": level.upper(), **_shown(reasoning)}
+
+
+def _shown(reasoning: Reasoning) -> Body:
+    """Who asked for no reasoning is shown none, though the model may not be able to leave it."""
+    return {} if reasoning.effort == "none" else {"includeThoughts": True}
 
 
 def _effort_for(budget: int) -> str:
@@ -51,9 +56,9 @@ def _budget(reasoning: Reasoning, destination: Destination, losses: list[Loss]) 
     quirks = destination.quirks
     asked = reasoning.budget if reasoning.budget is not None else _tokens(reasoning.effort)
     budget = _clamped(asked, quirks)
-    if budget != asked and (reasoning.budget is not None or asked == 0):
+    if budget != asked and reasoning.effort != "max":  # which means as much as there is
         losses.append(Loss(_POINTER, "approximated", f"{destination.model} thinks within {budget} tokens here"))
-    return {"thinkingBudget": budget, **({"includeThoughts": True} if budget else {})}
+    return {"thinkingBudget": budget, **(_shown(reasoning) if budget else {})}
 
 
 def _tokens(effort: str | None) -> int:
@@ -61,6 +66,8 @@ def _tokens(effort: str | None) -> int:
 
 
 def _clamped(tokens: int, quirks: Quirks) -> int:
-    """Between the model's bounds. A least of 0 means that thinking can be switched off."""
+    """Between the model's bounds. 0 switches thinking off, where the model can."""
+    if tokens == 0 and quirks.budget_zero:
+        return 0
     highest = quirks.budget_max if quirks.budget_max is not None else tokens
     return max(min(tokens, highest), quirks.budget_min)

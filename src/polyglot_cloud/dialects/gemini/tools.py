@@ -1,13 +1,10 @@
 """Tools and the choice among them."""
 
-import re
-
-from polyglot_cloud.dialects import Body
+from polyglot_cloud.dialects import Afterwards, Body
+from polyglot_cloud.dialects.gemini.names import FIT, wire_name
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import Loss, Request, Tool, ToolChoice
 from polyglot_cloud.rows import Destination
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
 
 
 def declarations(request: Request, losses: list[Loss]) -> list[Body]:
@@ -17,6 +14,10 @@ def declarations(request: Request, losses: list[Loss]) -> list[Body]:
     choice = request.tool_choice
     _check_names(request.tools, choice)
     narrowed = bool(choice.names) and choice.mode in {None, "auto"}
+    if narrowed:
+        losses.append(
+            Loss("/tool_choice", "emulated", "Gemini narrows a forced choice only: the other tools are not offered")
+        )
     offered = set(choice.names) if narrowed else {tool.name for tool in request.tools}
     losses += _losses(request.tools, choice)
     return [{"functionDeclarations": [_declaration(tool) for tool in request.tools if tool.name in offered]}]
@@ -31,7 +32,8 @@ def tool_config(request: Request, destination: Destination, losses: list[Loss]) 
         losses.append(Loss("/tool_choice", "approximated", f"{destination.model} cannot be made to call a tool"))
         return _calling({"mode": "AUTO"})
     if choice.mode == "required":
-        return _calling({"mode": "ANY", **({"allowedFunctionNames": list(choice.names)} if choice.names else {})})
+        names = [wire_name(name) for name in dict.fromkeys(choice.names)]
+        return _calling({"mode": "ANY", **({"allowedFunctionNames": names} if names else {})})
     return _calling({"mode": "NONE" if choice.mode == "none" else "AUTO"})
 
 
@@ -40,13 +42,13 @@ def _calling(config: Body) -> Body:
 
 
 def _check_names(tools: list[Tool], choice: ToolChoice) -> None:
-    for tool in tools:
+    for at, tool in enumerate(tools):
         if tool.kind != "function":
             raise Unsupported(f'Gemini has no custom tools: "{tool.name}" must be a function.', param="tools")
-        if not _NAME.fullmatch(tool.name):
+        if not FIT.fullmatch(wire_name(tool.name)):
             raise Unsupported(
-                f'The tool name "{tool.name}" does not fit Gemini: a letter or _ first, then letters, digits, _ . : -, at most 128.',
-                param="tools",
+                f'The tool name "{tool.name}" does not fit Gemini: letters, digits, _ . : -, at most 128, no . or : first.',
+                param=f"tools[{at}].function.name",
             )
     unknown = set(choice.names) - {tool.name for tool in tools}
     if unknown:
@@ -61,13 +63,19 @@ def _losses(tools: list[Tool], choice: ToolChoice) -> list[Loss]:
         for at, tool in enumerate(tools)
         if tool.strict
     ]
-    parallel = Loss("/parallel_tool_calls", "dropped", "Gemini cannot be kept to one call at a time")
+    parallel = Loss(
+        "/parallel_tool_calls", "emulated", "Gemini has no such switch: of several calls the first is passed on"
+    )
     return [*strict, parallel] if choice.parallel is False else strict
+
+
+def afterwards(request: Request) -> set[Afterwards]:
+    return {"first_call_only"} if request.tools and request.tool_choice.parallel is False else set()
 
 
 def _declaration(tool: Tool) -> Body:
     """`parametersJsonSchema` takes real JSON Schema; its older sibling `parameters` a subset, and never both."""
-    declaration: Body = {"name": tool.name}
+    declaration: Body = {"name": wire_name(tool.name)}
     if tool.description:
         declaration["description"] = tool.description
     if tool.parameters:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from polyglot_cloud import wire
+from polyglot_cloud.dialects import Written
 from polyglot_cloud.errors import BrokenReply
 from polyglot_cloud.neutral import (
     Event,
@@ -26,16 +27,18 @@ from polyglot_cloud.sse import Record
 REASONS: dict[FinishReason, str] = {"stop": "stop", "length": "length", "tool_calls": "stop", "content_filter": "stop"}
 
 
-def write_response(response: Response, context: ReplyContext) -> dict[str, Any]:
+def write_response(response: Response, context: ReplyContext) -> Written:
     choice = response.choices[0]
     texts = [block.text for block in choice.blocks if hasattr(block, "text") and not isinstance(block, Thinking)]
     thoughts = [block.text for block in choice.blocks if isinstance(block, Thinking) and block.text]
-    return {
-        **_head(response.model or context.model, context),
-        "response": "".join(texts),
-        **({"thinking": "".join(thoughts)} if thoughts else {}),
-        **_tail(choice.finish or "stop", response.usage, context, prompt_nanoseconds=0),
-    }
+    return Written(
+        {
+            **_head(response.model or context.model, context),
+            "response": "".join(texts),
+            **({"thinking": "".join(thoughts)} if thoughts else {}),
+            **_tail(choice.finish or "stop", response.usage, context, prompt_nanoseconds=0),
+        }
+    )
 
 
 def _head(model: str, context: ReplyContext) -> dict[str, Any]:
@@ -70,7 +73,7 @@ class Writer:
         self._usage: Usage | None = None
         self._finish: FinishReason | None = None
         self._first: int | None = None
-        self._failed = False
+        self._over = False
 
     def feed(self, event: Event) -> bytes:
         match event:
@@ -85,7 +88,7 @@ class Writer:
             case Finished(reason):
                 self._finish = reason
             case Failed(message=message, code=code):
-                self._failed = True
+                self._over = True
                 return self._line({"error": message, "code": code})
             case _:
                 pass
@@ -97,8 +100,9 @@ class Writer:
         return self._line({**self._head, **members, "done": False})
 
     def close(self) -> bytes:
-        if self._failed:
+        if self._over:
             return b""
+        self._over = True
         if self._finish is None:
             return self.feed(Failed("The provider's stream ended before its end.", code=BrokenReply.code))
         tail = _tail(self._finish, self._usage, self._context, prompt_nanoseconds=self._first or 0)

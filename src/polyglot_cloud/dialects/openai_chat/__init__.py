@@ -2,7 +2,7 @@
 
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.dialects.openai_chat.failure import read_error, write_break, write_error
-from polyglot_cloud.dialects.openai_chat.parts import DIALECT_NAME
+from polyglot_cloud.dialects.openai_chat.parts import DIALECT_NAME, takes_url
 from polyglot_cloud.dialects.openai_chat.peek import READS, peek
 from polyglot_cloud.dialects.openai_chat.reader import Reader
 from polyglot_cloud.dialects.openai_chat.request import read_request, write_request
@@ -33,4 +33,5 @@ DIALECT = Dialect(
     writer=Writer,
     reads=READS,
     meter=METER,
+    takes_url=takes_url,
 )

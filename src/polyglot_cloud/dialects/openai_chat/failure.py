@@ -85,6 +85,14 @@ def status_of(fault: Fault) -> int:
     return 502
 
 
+def is_error(body: Object) -> bool:
+    """Whether a body or chunk is an error: OpenAI's and xAI's have the member `error`, other hosts say so in `object` or `type`, and web
+    frameworks give nothing but a `detail`.
+    """
+    said = body.get("object") == "error" or body.get("type") == "error"
+    return bool(body.get("error")) or said or ("detail" in body and "choices" not in body)
+
+
 def failed(value: Any) -> Failed:
     """An error object that came inside a stream."""
     fault = fault_of(value, "The provider broke its stream off with an error.")

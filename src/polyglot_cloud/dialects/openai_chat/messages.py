@@ -1,5 +1,8 @@
 """The conversation: Chat's messages into turns and back, and the one place where calls and their results are matched."""
 
+import re
+from dataclasses import replace
+
 from polyglot_cloud.dialects.openai_chat import fields, parts, reasoning
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.errors import BadRequest, Unsupported
@@ -8,6 +11,7 @@ from polyglot_cloud.neutral import (
     Block,
     File,
     Image,
+    Inline,
     Loss,
     Message,
     Opaque,
@@ -18,8 +22,12 @@ from polyglot_cloud.neutral import (
     ToolCall,
     ToolResult,
 )
+from polyglot_cloud.pseudonym import pseudonym
 from polyglot_cloud.rows import Quirks
 
+_LONGEST_ID = 64
+"""Characters of a call's id, and of a tool's name."""
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 
 
@@ -54,32 +62,32 @@ class _Thread:
             case None:
                 raise fields.missing(f"{at}role")
             case "tool" | "function":
-                self._answer(_read_result(message, at, self._pending_id(message, at)))
+                self._answer(_read_result(message, at, self._pending_id(message, at)), index)
             case "assistant":
-                self._speak(_read_assistant(message, at, index), "assistant", message, at)
+                self._speak(_read_assistant(message, at, index), "assistant", message, index)
                 self._caller = index
             case "user":
-                self._speak(parts.read_content(message, at, parts.USER), "user", message, at)
+                self._speak(parts.read_content(message, at, parts.USER), "user", message, index)
             case _:
                 leader: Role = "developer" if role == "developer" else "system"
-                self._speak(parts.read_content(message, at, parts.TEXT_ONLY), leader, message, at)
+                self._speak(parts.read_content(message, at, parts.TEXT_ONLY), leader, message, index)
 
-    def _speak(self, blocks: list[Block], role: Role, message: Object, at: str) -> None:
+    def _speak(self, blocks: list[Block], role: Role, message: Object, index: int) -> None:
         self.settle()
-        self._run = None
+        self._run, at = None, f"messages[{index}]."
         mark = parts.read_mark(message, at)
         if mark and blocks:
             blocks[-1].mark = mark
-        turn = Message(role, blocks, fields.string(message, "name", at))
+        turn = Message(role, blocks, fields.string(message, "name", at), f"/messages/{index}")
         leading = role in {"system", "developer"} and not self.turns
         (self.system if leading else self.turns).append(turn)
         self._waiting = {block.id: block.name for block in blocks if isinstance(block, ToolCall)}
 
-    def _answer(self, result: ToolResult) -> None:
+    def _answer(self, result: ToolResult, index: int) -> None:
         del self._waiting[result.call_id]
         if self._run is None:
             self._run = []
-            self.turns.append(Message("user", self._run))
+            self.turns.append(Message("user", self._run, pointer=f"/messages/{index}"))
         self._run.append(result)
 
     def _pending_id(self, message: Object, at: str) -> str:
@@ -94,7 +102,6 @@ class _Thread:
                 f"Invalid '{param}': a message with role '{message['role']}' must answer a tool call of the assistant message "
                 "before it, each call once.",
                 param=param,
-                code="invalid_value",
             )
         return id_
 
@@ -106,7 +113,6 @@ class _Thread:
                 "An assistant message with tool calls must be followed by a tool message for each of them. "
                 f"No result was given for: {', '.join(self._waiting)}.",
                 param=param,
-                code="invalid_value",
             )
 
 
@@ -138,9 +144,7 @@ def _read_assistant(message: Object, at: str, index: int) -> list[Block]:
     if legacy is not None and not calls:
         calls = [_read_legacy_call(legacy, f"{at}function_call.", index)]
     if len({call.id for call in calls}) < len(calls):
-        raise BadRequest(
-            f"Invalid '{at}tool_calls': two calls have the same id.", param=f"{at}tool_calls", code="invalid_value"
-        )
+        raise BadRequest(f"Invalid '{at}tool_calls': two calls have the same id.", param=f"{at}tool_calls")
     thinking = message.get("reasoning_content")
     return reasoning.restore(
         message.get("reasoning_details"), thinking if isinstance(thinking, str) else "", texts, calls
@@ -177,19 +181,36 @@ def write_messages(system: list[Message], turns: list[Message], quirks: Quirks, 
     """Raises Unsupported for blocks that have no place in Chat."""
     if turns and turns[-1].role == "assistant" and not quirks.prefill:
         raise Unsupported("This model does not continue a last assistant message.", param="messages")
+    _check_images(turns, quirks)
     written: list[Object] = []
     for turn in [*system, *turns]:
         if turn.role == "assistant":
-            written.append(_write_assistant(turn, losses))
+            written.append(_write_assistant(turn, quirks, losses))
         elif turn.role == "user":
             written += _write_user(turn, losses)
         else:
             # a host without the role (xAI's Chat) names it among what it refuses; system means the same there
             role = "system" if "developer" in quirks.refused else turn.role
             written.append(_named({"role": role, "content": parts.write_content(turn.blocks)}, turn))
-    if any(block.mark for turn in [*system, *turns] for block in turn.blocks):
+    if any(_is_marked(block) for turn in [*system, *turns] for block in turn.blocks):
         losses.append(Loss("/messages", "dropped", "caching is automatic in this format; breakpoints cannot be named"))
     return written
+
+
+def _is_marked(block: Block) -> bool:
+    inner = block.blocks if isinstance(block, ToolResult) else []
+    return block.mark is not None or any(each.mark for each in inner)
+
+
+def _check_images(turns: list[Message], quirks: Quirks) -> None:
+    for turn in turns:
+        for block in turn.blocks:
+            for each in block.blocks if isinstance(block, ToolResult) else [block]:
+                source = each.source if isinstance(each, Image) else None
+                if isinstance(source, Inline) and source.media_type not in (quirks.image_types or (source.media_type,)):
+                    taken = ", ".join(quirks.image_types)
+                    message = f"This model takes images of the types {taken}, not {source.media_type}."
+                    raise Unsupported(message, param="messages")
 
 
 def _named(message: Object, turn: Message) -> Object:
@@ -212,7 +233,11 @@ def _write_result(result: ToolResult, losses: list[Loss]) -> Object:
     if result.is_error:
         losses.append(Loss("/messages", "dropped", "a tool's result cannot be marked as an error in this format"))
     texts: list[Block] = [block for block in result.blocks if isinstance(block, Text)]
-    return {"role": "tool", "tool_call_id": result.call_id, "content": parts.write_content(texts) if texts else ""}
+    return {
+        "role": "tool",
+        "tool_call_id": _call_id(result.call_id),
+        "content": parts.write_content(texts) if texts else "",
+    }
 
 
 def _attachments(results: list[ToolResult], losses: list[Loss]) -> list[Block]:
@@ -227,13 +252,24 @@ def _attachments(results: list[ToolResult], losses: list[Loss]) -> list[Block]:
     return found
 
 
-def _write_assistant(turn: Message, losses: list[Loss]) -> Object:
+def _write_assistant(turn: Message, quirks: Quirks, losses: list[Loss]) -> Object:
     texts = [block for block in turn.blocks if isinstance(block, Text | Refusal)]
     calls = [block for block in turn.blocks if isinstance(block, ToolCall)]
     _tell_losses(turn, losses)
+    if "refusal" in quirks.refused and any(isinstance(block, Refusal) for block in texts):
+        texts = [Text(block.text) for block in texts]
+        losses.append(
+            Loss(turn.pointer, "approximated", "this host has no refusals in a message: it went as plain text")
+        )
+    if "custom" in quirks.refused and any(call.kind == "custom" for call in calls):
+        raise Unsupported("This host has no custom tools: a call of one cannot stand in the history.", param="messages")
     message: Object = {"role": "assistant", **_write_texts(texts, alone=not calls)}
     if calls:
-        message["tool_calls"] = [write_call(call) for call in calls]
+        message["tool_calls"] = [_past_call(call) for call in calls]
+        if any(_UNFIT.search(call.name) or not 1 <= len(call.name) <= _LONGEST_ID for call in calls):
+            losses.append(
+                Loss(turn.pointer, "approximated", "the name of a tool that was called does not fit: made to fit")
+            )
     return _named(message, turn)
 
 
@@ -253,10 +289,21 @@ def _tell_losses(turn: Message, losses: list[Loss]) -> None:
         raise Unsupported(
             f"A {strange.__name__} block has no place in an assistant message of Chat Completions.", param="messages"
         )
-    if Thinking in kinds or Opaque in kinds:
-        losses.append(Loss("/messages", "dropped", "earlier reasoning cannot be handed back in this format"))
+    if Thinking in kinds or Opaque in kinds or any(block.state for block in turn.blocks):
+        losses.append(Loss(turn.pointer, "dropped", "earlier reasoning cannot be handed back in this format"))
     if ToolCall in kinds and Text in kinds[kinds.index(ToolCall) :]:
-        losses.append(Loss("/messages", "approximated", "text that stood after a tool call stands before it"))
+        losses.append(Loss(turn.pointer, "approximated", "text that stood after a tool call stands before it"))
+
+
+def _call_id(identity: str) -> str:
+    """Another vendor's id may be too long or missing (trap 14): made anew, alike in the call and in its result."""
+    return identity if 1 <= len(identity) <= _LONGEST_ID else f"call_{pseudonym(identity, 24)}"
+
+
+def _past_call(call: ToolCall) -> Object:
+    """A call of the history. Models invent names, and a client can only repeat them: what OpenAI does not take is made to fit."""
+    written = write_call(replace(call, name=_UNFIT.sub("_", call.name)[:_LONGEST_ID] or "_"))
+    return {**written, "id": _call_id(call.id)}
 
 
 def write_call(call: ToolCall) -> Object:

@@ -7,6 +7,7 @@ from typing import Any
 from polyglot_cloud.dialects.openai_chat import data_url, fields
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.media_types import head, sniff
 from polyglot_cloud.neutral import Audio, Block, File, FileId, Image, Inline, Mark, Opaque, Refusal, Text, Url
 
 DIALECT_NAME = "openai_chat"
@@ -67,8 +68,8 @@ def _read_image(part: Object, at: str) -> Block:
     url = fields.needed_string(holder, "url", at)
     detail = fields.word(holder, "detail", _DETAILS, at)
     if data_url.is_data_url(url):
-        return Image(data_url.parse(url, f"{at}url", default="image/png"), detail)
-    if not url.startswith(("https://", "http://")):
+        return Image(_filled(data_url.parse(url, f"{at}url", default="image/png"), f"{at}url"), detail)
+    if not url[:8].lower().startswith(("https://", "http://")):  # a scheme is the same in any case (RFC 3986, 3.1)
         raise BadRequest(
             f"Invalid '{at}url': expected an https URL or a data URL with base64.",
             param=f"{at}url",
@@ -84,7 +85,7 @@ def _read_audio(part: Object, at: str) -> Block:
     format_ = fields.word(holder, "format", _AUDIO_FORMATS, at)
     if format_ is None:
         raise fields.missing(f"{at}format")
-    return Audio(Inline(f"audio/{format_}", data_url.standard(data, f"{at}data")))
+    return Audio(_filled(Inline(f"audio/{format_}", data_url.standard(data, f"{at}data")), f"{at}data"))
 
 
 def _read_file(part: Object, at: str) -> Block:
@@ -96,16 +97,24 @@ def _read_file(part: Object, at: str) -> Block:
         return File(FileId(id_), name)
     if data is None:
         raise fields.missing(f"{at}file_data")
-    guessed = mimetypes.guess_type(name or "")[0]
+    guessed, param = mimetypes.guess_type(name or "")[0], f"{at}file_data"
     if data_url.is_data_url(data):
-        return File(data_url.parse(data, f"{at}file_data", default=guessed or "text/plain"), name)
+        return File(_filled(data_url.parse(data, param, default=guessed or "text/plain"), param), name)
     if guessed is None:
         message = (
-            f"Invalid '{at}file_data': expected a data URL like 'data:application/pdf;base64,...', "
+            f"Invalid '{param}': expected a data URL like 'data:application/pdf;base64,...', "
             "or base64 with a filename whose extension tells what it is."
         )
-        raise BadRequest(message, param=f"{at}file_data", code="invalid_value")
-    return File(Inline(guessed, data_url.standard(data, f"{at}file_data")), name)
+        raise BadRequest(message, param=param, code="invalid_value")
+    return File(_filled(Inline(guessed, data_url.standard(data, param)), param), name)
+
+
+def _filled(source: Inline, param: str) -> Inline:
+    """With the media type that the bytes have, where they tell (trap 9)."""
+    if not source.data:
+        raise BadRequest(f"Invalid '{param}': there is nothing in it.", param=param, code="empty_string")
+    seen = sniff(head(source.data))
+    return Inline(seen, source.data) if seen else source
 
 
 _READERS: dict[str, Callable[[Object, str], Block]] = {
@@ -115,6 +124,11 @@ _READERS: dict[str, Callable[[Object, str], Block]] = {
     "input_audio": _read_audio,
     "file": _read_file,
 }
+
+
+def takes_url(block: Block) -> bool:
+    """Images alone: a file has no URL here, only data or an id, and audio only data (openai-openapi, 2026-08-21)."""
+    return not isinstance(block, File | Audio)
 
 
 def write_content(blocks: Sequence[Block]) -> str | list[Object]:

@@ -14,7 +14,8 @@ READS = (
 )  # fmt: skip
 """Top-level members that `peek` reads."""
 
-_EXTENSIONS = frozenset({"reasoning_details", "reasoning_content", "cache_control", "native_finish_reason"})
+_EXTENSIONS = frozenset({"reasoning_details", "reasoning_content", "cache_control", "native_finish_reason", "parsed"})
+"""Ours, and `parsed`, which the official SDKs' stream and parse helpers leave in the messages that they give."""
 _PART_NEEDS: dict[str, Need] = {"image_url": "image", "file": "file", "input_audio": "audio"}
 
 
@@ -77,7 +78,8 @@ def _option_needs(body: Object) -> set[Need]:
         needs.add("stop")
     if (fields.integer(body, "n") or 1) > 1:
         needs.add("n")
-    if fields.boolean(body, "logprobs") or fields.integer(body, "top_logprobs") is not None:
+    fields.integer(body, "top_logprobs")  # without logprobs it asks for nothing, and is refused where it is read
+    if fields.boolean(body, "logprobs"):
         needs.add("logprobs")
     if (fields.mapping(body, "response_format") or {}).get("type") == "json_schema":
         needs.add("schema")

@@ -1,6 +1,6 @@
 """Reads a stream of chunks. Forgiving in what hosts of this format do differently; never raises, never calls a cut stream whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from polyglot_cloud import wire
@@ -31,10 +31,16 @@ from polyglot_cloud.sse import Record
 
 @dataclass(slots=True)
 class _Call:
-    """An open tool call: its place among the blocks, and what tells its fragments from another call's."""
+    """A tool call on its way: its place among the blocks, and what tells its fragments from another call's.
 
-    block: int
+    `block` None: its name is still to come, and `held` are the arguments that came before it.
+    """
+
+    block: int | None
     id: str
+    name: str
+    custom: bool
+    held: list[str] = field(default_factory=list)
 
 
 class Reader:
@@ -67,7 +73,7 @@ class Reader:
             return self._fail(
                 Failed(f"The provider sent an event that is not JSON: {error}.", code="provider_broken_reply")
             )
-        if not isinstance(chunk, dict) or chunk.get("error") or record.event == "error":
+        if not isinstance(chunk, dict) or failure.is_error(chunk) or record.event == "error":
             return self._fail(failure.failed(chunk))
         return self._chunk(chunk)
 
@@ -83,7 +89,8 @@ class Reader:
         self._citations = reply.citations_of(chunk) or self._citations
         for position, choice in enumerate(reply.objects_of(chunk, "choices")):
             events += self._start(chunk)
-            if choice.get("index", position) in {0, None}:
+            index = choice.get("index", position)
+            if type(index) is not int or index == 0:
                 events += self._choice(choice)
         usage = read_usage(chunk)
         if usage is not None:
@@ -150,15 +157,24 @@ class Reader:
         if not isinstance(key, int):
             key = id_ or next(reversed(self._calls), "")
         call = self._calls.get(key)
-        # some hosts give every call the index 0: a name under another id is another call
-        if call is None or (name and id_ and id_ != call.id):
-            self._leave(events)
-            id_ = id_ or reply.call_id(self._id or "", len(self._open))
-            skeleton = ToolCall(id_, name, "", "custom" if custom else "function")
-            call = self._calls[key] = _Call(self._opened(skeleton, events), id_)
-            self._open.append(call.block)
-        if piece:
+        if call is None or _is_another(call, id_, name):
+            call = self._calls[key] = _Call(None, id_, name, custom)
+        call.id, call.name, call.custom = call.id or id_, call.name or name, call.custom or custom
+        if call.block is None:
+            call.held.append(piece)
+            if call.name:
+                self._open_call(call, events)
+        elif piece:
             events.append(ArgumentsDelta(call.block, piece))
+
+    def _open_call(self, call: _Call, events: list[Event]) -> None:
+        self._leave(events)
+        call.id = call.id or reply.call_id(self._id or "", len(self._open))
+        skeleton = ToolCall(call.id, call.name, "", "custom" if call.custom else "function")
+        call.block = self._opened(skeleton, events)
+        self._open.append(call.block)
+        events += [ArgumentsDelta(call.block, piece) for piece in call.held if piece]
+        call.held = []
 
     def _finish(self, choice: Object) -> list[Event]:
         word = reply.string_of(choice, "finish_reason")
@@ -171,6 +187,9 @@ class Reader:
     def _end(self) -> list[Event]:
         self._over = True
         events = self._annotate(self._citations)
+        for call in self._calls.values():
+            if call.block is None and any(call.held):  # a call that nobody named is still told
+                self._open_call(call, events)
         self._leave(events)
         events += [Closed(block) for block in self._open]
         reason = finish.read_finish(self._word or "", called=bool(self._open))
@@ -179,6 +198,13 @@ class Reader:
     def _fail(self, event: Failed) -> list[Event]:
         self._over = True
         return [event]
+
+
+def _is_another(call: _Call, id_: str, name: str) -> bool:
+    """Some hosts give every call the index 0, or none: another id or another name is another call."""
+    if not name or not call.name:
+        return False
+    return id_ != call.id if id_ else name != call.name
 
 
 def _fragments(delta: Object) -> list[Object]:

@@ -6,6 +6,7 @@ of one block of an assistant turn:
     type      thinking | text | tool_call | opaque
     index     the block's place in the turn
     provider, model, data    its state: whose it is, and the vendor's own JSON
+    prefix    a digest of the conversation before the turn, where the vendor binds the state to that
     text      a thinking block's text
     offset, length           where a text block stands in `content`, in Unicode code points
     id        a tool call's id
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from polyglot_cloud.dialects.openai_chat.fields import Object
-from polyglot_cloud.neutral import Block, Opaque, Refusal, State, Text, Thinking, ToolCall
+from polyglot_cloud.neutral import Block, Mark, Opaque, Refusal, State, Text, Thinking, ToolCall
 
 Kind = Literal["thinking", "text", "refusal", "tool_call", "opaque"]
 _ORDER: tuple[Kind, ...] = ("thinking", "text", "refusal", "tool_call", "opaque")
@@ -90,6 +91,7 @@ def _entry(index: int, found: Trace, provider: str, model: str) -> Object:
     entry: Object = {"type": found.kind, "index": index}
     if found.state is not None:
         entry |= {"provider": found.state.provider or provider, "model": found.state.model or model}
+        entry |= {"prefix": found.state.prefix} if found.state.prefix else {}
         entry["data"] = found.state.raw
     if found.opaque is not None:
         if found.state is not None:
@@ -122,8 +124,8 @@ def restore(details: Any, thinking: str, texts: list[Block], calls: list[ToolCal
 
 
 def _ours(details: Any) -> dict[int, Object]:
-    """Entries by their place, in its order."""
-    found = {}
+    """Entries by their place, in its order; of two for one place the last."""
+    found: dict[int, Object] = {}
     for entry in details if isinstance(details, list) else ():
         if isinstance(entry, dict) and entry.get("type") in _ENTRIES and type(entry.get("index")) is int:
             found[entry["index"]] = entry
@@ -131,9 +133,9 @@ def _ours(details: Any) -> dict[int, Object]:
 
 
 def _state(entry: Object, name: str = "data") -> State | None:
-    raw, provider, model = entry.get(name), entry.get("provider"), entry.get("model")
+    raw, provider, model, prefix = entry.get(name), entry.get("provider"), entry.get("model"), entry.get("prefix")
     if isinstance(raw, dict) and isinstance(provider, str) and isinstance(model, str):
-        return State(raw, provider, model)
+        return State(raw, provider, model, prefix if isinstance(prefix, str) else "")
     return None
 
 
@@ -144,17 +146,25 @@ def _place_texts(entries: dict[int, Object], placed: dict[int, Block], texts: li
     end = 0
     for entry in spans.values():
         offset, length = entry.get("offset"), entry.get("length")
-        if offset != end or not isinstance(length, int) or length < 0:
+        if type(offset) is not int or offset != end or type(length) is not int or length < 0:
             return texts
         end += length
     if not spans or end != len(content):
         return texts
-    mark = texts[-1].mark if texts else None
     for index, entry in spans.items():
-        piece = content[entry["offset"] : entry["offset"] + entry["length"]]
-        last = entry["offset"] + entry["length"] == end
-        placed[index] = Text(piece, mark=mark if last else None, state=_state(entry))
+        start, stop = entry["offset"], entry["offset"] + entry["length"]
+        placed[index] = Text(content[start:stop], mark=_mark_within(texts, start, stop), state=_state(entry))
     return [block for block in texts if not isinstance(block, Text)]
+
+
+def _mark_within(texts: list[Block], start: int, stop: int) -> Mark | None:
+    """The last of the marks that stood at texts which end in this piece of the content."""
+    mark, end = None, 0
+    for block in texts:
+        end += len(block.text) if isinstance(block, Text) else 0
+        if start < end <= stop:
+            mark = block.mark or mark
+    return mark
 
 
 def _place_calls(entries: dict[int, Object], placed: dict[int, Block], calls: list[ToolCall]) -> list[ToolCall]:

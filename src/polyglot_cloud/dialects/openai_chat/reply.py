@@ -4,7 +4,18 @@ from typing import Any
 
 from polyglot_cloud.dialects.openai_chat import data_url
 from polyglot_cloud.dialects.openai_chat.fields import Object
-from polyglot_cloud.neutral import Image, Inline, ToolCall, Url
+from polyglot_cloud.neutral import (
+    Block,
+    Image,
+    Inline,
+    Loss,
+    Opaque,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    Url,
+)
 from polyglot_cloud.pseudonym import pseudonym
 
 Json = list[dict[str, Any]]
@@ -26,7 +37,10 @@ def content_of(message: Object) -> str:
 
 
 def thinking_of(message: Object) -> str:
-    return text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+    """Two names are in use, and one host has it as a part of the content (Mistral's API reference, 2026-11-22)."""
+    parts = [part.get("thinking") for part in objects_of(message, "content") if part.get("type") == "thinking"]
+    named = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
+    return named or "".join(map(text_of, parts))
 
 
 def logprobs_of(choice: Object) -> Json | None:
@@ -73,6 +87,14 @@ def call_id(reply_id: str, position: int) -> str:
     return f"call_{pseudonym(f'{reply_id}/{position}', 24)}"
 
 
+def own_id(id_: str, taken: set[str]) -> str:
+    """The id under which a client gets a call: a host that repeats one within an answer would make the client's next turn a 400."""
+    while id_ in taken:
+        id_ = f"call_{pseudonym(f'{id_}/{len(taken)}', 24)}"
+    taken.add(id_)
+    return id_
+
+
 def call_pieces(call: Object) -> tuple[bool, str, str]:
     """(custom, name, arguments or a piece of them) of a tool call or its fragment."""
     custom = call.get("type") == "custom" or isinstance(call.get("custom"), dict)
@@ -80,12 +102,16 @@ def call_pieces(call: Object) -> tuple[bool, str, str]:
     return custom, string_of(holder, "name"), string_of(holder, "input" if custom else "arguments")
 
 
-def write_annotation(annotation: dict[str, Any]) -> dict[str, Any]:
-    """Chat nests a citation under its type; Responses writes it flat, where an `index` of its own would confuse SDKs."""
+def write_annotation(annotation: dict[str, Any], offset: int) -> dict[str, Any]:
+    """Chat nests a citation under its type; Responses writes it flat, where an `index` of its own would confuse SDKs.
+
+    Places in a block count from its start, which is `offset` characters into the message's one text.
+    """
     kind = str(annotation.get("type"))
-    if kind in annotation:
-        return annotation
-    return {"type": kind, kind: {name: value for name, value in annotation.items() if name != "type"}}
+    nested = annotation.get(kind)
+    cited = nested if isinstance(nested, dict) else {key: value for key, value in annotation.items() if key != "type"}
+    moved = {name: cited[name] + offset for name in ("start_index", "end_index") if type(cited.get(name)) is int}
+    return {"type": kind, kind: {**cited, **moved}}
 
 
 def write_image(image: Image) -> Object | None:
@@ -98,6 +124,22 @@ def write_image(image: Image) -> Object | None:
         case _:
             return None
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def has_place(block: Block) -> bool:
+    """Whether an answer in this format can hold it; what a provider did by itself travels in `reasoning_details`."""
+    match block:
+        case Text() | Thinking() | Refusal() | ToolCall() | Opaque():
+            return True
+        case Image():
+            return write_image(block) is not None
+        case _:
+            return False
+
+
+def placeless(block: Block, choice: int = 0) -> Loss:
+    kind = type(block).__name__
+    return Loss(f"/choices/{choice}/message", "dropped", f"{kind} has no place in a Chat Completions answer")
 
 
 def write_call_head(index: int, call: ToolCall) -> Object:

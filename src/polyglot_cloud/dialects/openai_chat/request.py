@@ -1,28 +1,34 @@
 """A whole request: Chat's body into the neutral form, and the neutral form into a body for a destination."""
 
+import re
 from collections.abc import Callable
-from typing import Any
 
 from polyglot_cloud.dialects import Written
-from polyglot_cloud.dialects.openai_chat import fields, messages, tools, tuning
+from polyglot_cloud.dialects.openai_chat import fields, hints, messages, surplus, tools, tuning
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.errors import BadRequest, Unsupported
-from polyglot_cloud.neutral import HINTS, Loss, Request
+from polyglot_cloud.neutral import Loss, Request, Text
 from polyglot_cloud.rows import Destination
 
-_HINTS = HINTS - {"repeat_penalty"}
-_MEMBERS = _HINTS | {
+_MEMBERS = hints.NAMES | {
     "model", "messages", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "response_format",
     "reasoning_effort", "max_tokens", "max_completion_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty",
     "stop", "n", "logprobs", "top_logprobs", "stream", "stream_options",
 }  # fmt: skip
 """All top-level members of Chat (openai 3.54.0, CompletionCreateParams, read 2026-11-22)."""
 
+_MAXIMUM = re.compile(r"^(/?)max_(?:completion_|output_)?tokens\b")
+_TOOL_CHOICE = re.compile(r"^(/?)tool_choice\b")
+_TOOLS = re.compile(r"^(/?)tools\b((?:/\d+|\[\d+\])?)(?:[/.]function\b)?")
+
 _MEANING = frozenset({
     "tools", "tool_choice", "response_format", "stop", "n", "logprobs", "top_logprobs", "modalities", "audio",
     "web_search_options",
 })  # fmt: skip
 """Members whose loss would change what was asked: a host that refuses one is not asked without it."""
+
+
+JSON_INSTRUCTION = "Answer with one valid JSON object."
 
 
 def read_request(body: Object) -> Request:
@@ -49,35 +55,32 @@ def read_request(body: Object) -> Request:
         reasoning=tuning.read_reasoning(body),
         stream=stream,
         include_usage=stream and bool(fields.boolean(options, "include_usage", "stream_options.")),
-        hints={name: _read_hint(body, name) for name in body if name in _HINTS and body[name] is not None},
+        hints=hints.read_hints(body),
+        losses=surplus.found(body),
+        spelled=_spelling(body),
     )
 
 
-def _read_hint(body: Object, name: str) -> Any:
-    check = _HINT_TYPES.get(name)
-    if check is not None:
-        check(body, name)
-    return body[name]
+def _spelling(body: Object) -> Callable[[str], str]:
+    """Chat has two names for some things; a writer uses the newer one, or its own format's."""
+    maximum = "max_tokens" if body.get("max_completion_tokens") is None else "max_completion_tokens"
+    legacy = bool(body.get("functions"))
+
+    def spelled(place: str) -> str:
+        place = _MAXIMUM.sub(rf"\g<1>{maximum}", place)
+        if legacy:
+            place = _TOOLS.sub(r"\g<1>functions\g<2>", _TOOL_CHOICE.sub(r"\g<1>function_call", place))
+        return place
+
+    return spelled
 
 
-_HINT_TYPES: dict[str, Callable[[Object, str], Any]] = {
-    "seed": fields.integer,
-    "user": fields.string,
-    "safety_identifier": fields.string,
-    "metadata": fields.mapping,
-    "service_tier": fields.string,
-    "prompt_cache_key": fields.string,
-    "prompt_cache_options": fields.mapping,
-    "prompt_cache_retention": fields.string,
-    "verbosity": lambda body, name: fields.word(body, name, ("low", "medium", "high")),
-    "store": fields.boolean,
-    "logit_bias": fields.mapping,
-    "prediction": fields.mapping,
-    "audio": fields.mapping,
-    "web_search_options": fields.mapping,
-    "moderation": fields.mapping,
-    "modalities": fields.words,
-}
+def _lacks_the_word(request: Request) -> bool:
+    """JSON mode is a 400 unless the messages say what is wanted (providers' facts 1.3)."""
+    if request.format is None or request.format.kind != "json":
+        return False
+    blocks = (block for message in [*request.system, *request.messages] for block in message.blocks)
+    return not any(isinstance(block, Text) and "json" in block.text.lower() for block in blocks)
 
 
 def write_request(request: Request, destination: Destination) -> Written:
@@ -92,16 +95,23 @@ def write_request(request: Request, destination: Destination) -> Written:
         **tuning.write_sampling(request, quirks, losses),
         **tuning.write_format(request.format),
         **tuning.write_effort(request.reasoning, quirks, losses),
-        **{name: value for name, value in request.hints.items() if name in _HINTS},
+        **{name: value for name, value in request.hints.items() if name in hints.NAMES},
     }
+    if _lacks_the_word(request):
+        body["messages"].insert(0, {"role": "system", "content": JSON_INSTRUCTION})
+        losses.append(Loss("/response_format", "emulated", "JSON mode wants the word JSON in a message: one was added"))
     losses += [
-        Loss(f"/{name}", "dropped", "this format has no such setting") for name in sorted(request.hints.keys() - _HINTS)
+        Loss(f"/{name}", "dropped", "this format has no such setting")
+        for name in sorted(request.hints.keys() - hints.NAMES)
     ]
     if request.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}  # always: the bill needs it
+    if "stored_completions" in quirks.refused and (kept := body.pop("store", None)) is not None and kept:
+        losses.append(Loss("/store", "dropped", "the provider keeps no completions of this format"))
     for name in sorted(quirks.refused & body.keys()):
         if name in _MEANING and (name, body[name]) != ("modalities", ["text"]):
             raise Unsupported(f"The model '{destination.model}' does not take '{name}'.", param=name)
-        losses.append(Loss(f"/{name}", "dropped", "the provider refuses it"))
+        if name != "stream_options":  # ours: the client's wish is the gateway's to fulfil
+            losses.append(Loss(f"/{name}", "dropped", "the provider refuses it"))
         del body[name]
     return Written(body, losses=losses)

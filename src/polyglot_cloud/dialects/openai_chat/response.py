@@ -1,9 +1,12 @@
 """A whole reply: Chat's body into the neutral form, and back."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from polyglot_cloud.dialects import Written
 from polyglot_cloud.dialects.openai_chat import finish, reasoning, reply
-from polyglot_cloud.dialects.openai_chat.failure import fault_of, status_of
+from polyglot_cloud.dialects.openai_chat.failure import fault_of, is_error, status_of
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.dialects.openai_chat.messages import write_call
 from polyglot_cloud.dialects.openai_chat.usage import read_usage, write_tier, write_usage
@@ -12,6 +15,7 @@ from polyglot_cloud.neutral import (
     Block,
     Choice,
     Image,
+    Loss,
     Refusal,
     ReplyContext,
     Response,
@@ -21,9 +25,13 @@ from polyglot_cloud.neutral import (
 )
 
 
-def read_response(body: Object) -> Response:
+def read_response(body: Any) -> Response:
     """Raises BrokenReply where this is no reply, and a ProviderError for an error that came with status 200."""
-    if body.get("error"):
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]  # some hosts wrap an error so
+    if not isinstance(body, dict):
+        raise BrokenReply("The provider's answer is not a JSON object.")
+    if is_error(body):
         fault = fault_of(body, "The provider answered with an error that says nothing.")
         raise classify(status_of(fault), fault)
     choices = reply.objects_of(body, "choices")
@@ -88,30 +96,32 @@ def _read_calls(message: Object, reply_id: str) -> list[Block]:
 # --- writing ---
 
 
-def write_response(response: Response, context: ReplyContext) -> Object:
+def write_response(response: Response, context: ReplyContext) -> Written:
+    """Raises BrokenReply for a reply that was cut."""
+    losses: list[Loss] = []
     body: Object = {
         "id": response.id or context.id,
         "object": "chat.completion",
         "created": response.created or context.created,
         "model": response.model or context.model,
-        "choices": [_write_choice(choice, context) for choice in response.choices],
+        "choices": [_write_choice(choice, context, losses) for choice in response.choices],
     }
     if response.usage is not None:
         body["usage"] = write_usage(response.usage)
         body |= write_tier(response.usage.tier)
     if response.fingerprint is not None:
         body["system_fingerprint"] = response.fingerprint
-    return body
+    return Written(body, losses=losses)
 
 
-def _write_choice(choice: Choice, context: ReplyContext) -> Object:
+def _write_choice(choice: Choice, context: ReplyContext, losses: list[Loss]) -> Object:
     if choice.finish is None:
         raise BrokenReply("The provider's answer ended without saying why: part of it is missing.")
     called = any(isinstance(block, ToolCall) for block in choice.blocks)
     logprobs = [entry for block in choice.blocks if isinstance(block, Text) for entry in block.logprobs or ()]
     written: Object = {
         "index": choice.index,
-        "message": _write_message(choice, context),
+        "message": _write_message(choice, context, losses),
         "logprobs": {"content": logprobs, "refusal": None} if logprobs else None,
         "finish_reason": finish.settle(choice.finish, called),
     }
@@ -120,21 +130,24 @@ def _write_choice(choice: Choice, context: ReplyContext) -> Object:
     return written
 
 
-def _write_message(choice: Choice, context: ReplyContext) -> Object:
-    blocks = choice.blocks
+def _told_apart(blocks: list[Block]) -> list[Block]:
+    taken = set[str]()
+    return [
+        replace(block, id=reply.own_id(block.id, taken)) if isinstance(block, ToolCall) else block for block in blocks
+    ]
+
+
+def _write_message(choice: Choice, context: ReplyContext, losses: list[Loss]) -> Object:
+    blocks = _told_apart(choice.blocks)
     refusal = "".join(block.text for block in blocks if isinstance(block, Refusal)) or None
     calls = [write_call(block) for block in blocks if isinstance(block, ToolCall)]
     text = "".join(block.text for block in blocks if isinstance(block, Text))
     silent = bool(calls or refusal) or choice.finish == "content_filter"
     message: Object = {"role": "assistant", "content": text or (None if silent else ""), "refusal": refusal}
     thinking = "\n\n".join(block.text for block in blocks if isinstance(block, Thinking) and block.text)
-    annotations = [
-        reply.write_annotation(found)
-        for block in blocks
-        if isinstance(block, Text)
-        for found in block.annotations or ()
-    ]
+    annotations = list(_annotations(block for block in blocks if isinstance(block, Text)))
     images = [reply.write_image(block) for block in blocks if isinstance(block, Image)]
+    losses += [reply.placeless(block, choice.index) for block in blocks if not reply.has_place(block)]
     extras = {
         "annotations": annotations,
         "tool_calls": calls,
@@ -143,3 +156,10 @@ def _write_message(choice: Choice, context: ReplyContext) -> Object:
         "images": [image for image in images if image],
     }
     return message | {name: value for name, value in extras.items() if value}
+
+
+def _annotations(texts: Iterable[Text]) -> Iterator[Object]:
+    offset = 0
+    for block in texts:
+        yield from (reply.write_annotation(found, offset) for found in block.annotations or ())
+        offset += len(block.text)

@@ -1,13 +1,16 @@
 """Tools and the choice among them, read and written; the deprecated `functions` and `function_call` are read as tools."""
 
+import re
+
 from polyglot_cloud.dialects.openai_chat import fields
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.dialects.openai_chat.parts import read_mark
-from polyglot_cloud.errors import BadRequest
+from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import Loss, Tool, ToolChoice
 from polyglot_cloud.rows import Quirks
 
 _KINDS = ("function", "custom")
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MODES = ("none", "auto", "required")
 
 
@@ -18,8 +21,21 @@ def read_tools(body: Object) -> list[Tool]:
             "Only one of 'tools' and 'functions' may be given; 'functions' is deprecated.", param="functions"
         )
     if functions:
-        return [_read_function(function, f"functions[{index}].") for index, function in enumerate(functions)]
-    return [_read_tool(tool, f"tools[{index}].") for index, tool in enumerate(declared)]
+        tools = [_read_function(function, f"functions[{index}].") for index, function in enumerate(functions)]
+    else:
+        tools = [_read_tool(tool, f"tools[{index}].") for index, tool in enumerate(declared)]
+    _check_unique(tools, "functions" if functions else "tools")
+    return tools
+
+
+def _check_unique(tools: list[Tool], param: str) -> None:
+    """A call says the name alone: of two tools with one name nobody knows which is meant. Most vendors refuse it."""
+    seen = set()
+    for index, tool in enumerate(tools):
+        if tool.name in seen:
+            message = f"Invalid '{param}[{index}]': the name {tool.name!r} is taken by a tool before it."
+            raise BadRequest(message, param=f"{param}[{index}]", code="invalid_value")
+        seen.add(tool.name)
 
 
 def _read_tool(tool: Object, at: str) -> Tool:
@@ -36,10 +52,19 @@ def _read_function(function: Object, at: str) -> Tool:
     return Tool(
         name=_name(function, at),
         description=fields.string(function, "description", at),
-        parameters=fields.mapping(function, "parameters", at),
+        parameters=_parameters(function, at),
         strict=fields.boolean(function, "strict", at),
         mark=read_mark(function, at),
     )
+
+
+def _parameters(function: Object, at: str) -> Object | None:
+    """A JSON Schema of an object: every vendor refuses arguments of another type."""
+    schema = fields.mapping(function, "parameters", at)
+    if schema is not None and schema.get("type", "object") != "object":
+        message = f"Invalid schema for '{at}parameters': its 'type' must be 'object', not {schema['type']!r}."
+        raise BadRequest(message, param=f"{at}parameters", code="invalid_function_parameters")
+    return schema
 
 
 def _read_custom(custom: Object, at: str) -> Tool:
@@ -112,6 +137,8 @@ def _read_named(choice: Object) -> ToolChoice:
     mode = fields.word(holder, "mode", ("auto", "required"), at)
     references = enumerate(fields.objects(holder, "tools", at))
     names = [_read_reference(tool, f"{at}tools[{index}].", _KINDS) for index, tool in references]
+    if not names:  # none allowed would read as all of them
+        raise BadRequest(f"Invalid '{at}tools': name at least one tool.", param=f"{at}tools", code="empty_array")
     return ToolChoice("required" if mode == "required" else "auto", names)
 
 
@@ -127,9 +154,23 @@ def _read_reference(holder: Object, at: str, kinds: tuple[str, ...]) -> str:
 
 
 def write_tools(tools: list[Tool], choice: ToolChoice, quirks: Quirks, losses: list[Loss]) -> Object:
-    """The members `tools`, `tool_choice` and `parallel_tool_calls`, as far as there is something to say."""
+    """The members `tools`, `tool_choice` and `parallel_tool_calls`, as far as there is something to say.
+
+    Raises Unsupported for names that are not taken, and for custom tools where the host has none.
+    """
     if not tools:
         return {}
+    for index, tool in enumerate(tools):
+        if not _NAME.fullmatch(tool.name):
+            message = f"The tool name {tool.name[:80]!r} does not fit: letters, digits, _ and -, at most 64."
+            raise Unsupported(message, param=f"tools[{index}].{tool.kind}.name")
+        if tool.kind == "custom" and "custom" in quirks.refused:
+            message = f"This host has no custom tools: offer {tool.name!r} as a function."
+            raise Unsupported(message, param=f"tools[{index}]")
+    if "allowed_tools" in quirks.refused and len(choice.names) > (choice.mode == "required"):
+        tools = [tool for tool in tools if tool.name in choice.names]
+        choice = ToolChoice(choice.mode, [], choice.parallel)
+        losses.append(Loss("/tool_choice", "emulated", "only the allowed tools are offered"))
     if any(tool.mark for tool in tools):
         losses.append(Loss("/tools", "dropped", "caching is automatic in this format; breakpoints cannot be named"))
     written: Object = {"tools": [_write_tool(tool) for tool in tools]}
@@ -151,8 +192,8 @@ def _write_tool(tool: Tool) -> Object:
         if tool.format is not None:
             holder["format"] = _write_format(tool.format)
         return {"type": "custom", "custom": holder}
-    if tool.parameters is not None:
-        holder["parameters"] = tool.parameters
+    # left out it means the same at OpenAI; others ask for it
+    holder["parameters"] = {"type": "object", "properties": {}} if tool.parameters is None else tool.parameters
     if tool.strict is not None:
         holder["strict"] = tool.strict
     return {"type": "function", "function": holder}

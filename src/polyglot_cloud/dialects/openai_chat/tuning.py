@@ -1,5 +1,6 @@
 """The settings of a call: sampling, limits, reasoning effort; read strictly, written as far as the destination takes them."""
 
+import re
 from typing import Any
 
 from polyglot_cloud.dialects.openai_chat import fields
@@ -9,12 +10,13 @@ from polyglot_cloud.errors import BadRequest
 from polyglot_cloud.neutral import Format, Loss, Reasoning, Request, Sampling
 from polyglot_cloud.rows import Destination, Quirks
 
-"""Weakest first."""
-
 _BUDGETS = ((1024, "minimal"), (4096, "low"), (16384, "medium"))
 """A thinking budget of at most so many tokens is this effort; a larger one is "high". Our own scale: no vendor published one."""
 
 MAX_STOPS = 4
+LEAST_TOP_P = 0.001
+"""Stands for 0 where that is refused: the likeliest token alone, or nearly so."""
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def read_sampling(body: Object) -> Sampling:
@@ -63,9 +65,13 @@ def read_format(body: Object) -> Format | None:
 
 def _read_schema(holder: Object) -> Format:
     at = "response_format.json_schema."
+    name = fields.needed_string(holder, "name", at)
+    if not _NAME.fullmatch(name):
+        message = f"Invalid '{at}name': {name[:80]!r} does not fit: letters, digits, _ and -, 1 to 64 of them."
+        raise BadRequest(message, param=f"{at}name", code="invalid_value")
     return Format(
         "schema",
-        name=fields.needed_string(holder, "name", at),
+        name=name,
         schema=fields.mapping(holder, "schema", at),
         strict=fields.boolean(holder, "strict", at),
         description=fields.string(holder, "description", at),
@@ -113,6 +119,9 @@ def write_sampling(request: Request, quirks: Quirks, losses: list[Loss]) -> Obje
             continue
         if name in refused:
             losses.append(Loss(f"/{name}", "dropped", refused[name]))
+        elif name == "top_p" and value == 0 and "top_p_zero" in quirks.refused:
+            losses.append(Loss("/top_p", "approximated", f"this host takes no top_p of 0: {LEAST_TOP_P}"))
+            written[name] = LEAST_TOP_P
         else:
             written[name] = value
     return written
@@ -126,7 +135,7 @@ def _refused_sampling(request: Request, quirks: Quirks) -> dict[str, str]:
     match quirks.sampling:
         case "none" | "ignored":
             refused |= dict.fromkeys(("temperature", "top_p"), "this model has no such setting")
-        case "effort_none" if request.reasoning.effort != "none":
+        case "effort_none" if (request.reasoning.effort or quirks.default_effort) != "none":
             refused |= dict.fromkeys(("temperature", "top_p"), "this model takes it only with reasoning_effort 'none'")
         case "one" if request.sampling.temperature is not None:
             refused["top_p"] = "this model takes temperature or top_p, not both"

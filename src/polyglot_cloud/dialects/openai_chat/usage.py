@@ -20,13 +20,14 @@ _DETAILS = (
 )
 # xAI's, beside the counts: its own price in 1e-10 dollars, and the sources of a search
 _EXTRAS = (("cost_in_usd_ticks", "cost_usd_ticks"), ("num_sources_used", "num_sources_used"))
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
 def read_usage(body: Object) -> Usage | None:
     """Of a reply or of a chunk. xAI leaves reasoning out of completion_tokens but not out of total_tokens."""
     found = body.get("usage")
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not any(name in found for name in _COUNTS):
         return None
     prompt, completion = _count(found, "prompt_tokens"), _count(found, "completion_tokens")
     reasoning = _count(_object(found, "completion_tokens_details"), "reasoning_tokens")
@@ -37,7 +38,7 @@ def read_usage(body: Object) -> Usage | None:
     return Usage(
         input=prompt,
         output=completion,
-        cached=_count(_object(found, "prompt_tokens_details"), "cached_tokens"),
+        cached=_cached(found),
         reasoning=reasoning,
         details={kind: count for kind, count in details.items() if count},
         tier=tier_of(body),
@@ -62,9 +63,18 @@ def _object(holder: Object, name: str) -> Object:
     return value if isinstance(value, dict) else {}
 
 
+def _cached(found: Object) -> int:
+    """OpenAI's place for it; some hosts have it beside the counts (DeepSeek's and Moonshot's API references, 2026-11-22)."""
+    beside = _count(found, "prompt_cache_hit_tokens") or _count(found, "cached_tokens")
+    return _count(_object(found, "prompt_tokens_details"), "cached_tokens") or beside
+
+
 def _count(holder: Object, name: str) -> int:
+    """A count; hosts written in JavaScript are seen to say 12.0."""
     value: Any = holder.get(name)
-    return value if isinstance(value, int) and value > 0 else 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if value > 0 else 0
 
 
 def write_usage(usage: Usage) -> Object:

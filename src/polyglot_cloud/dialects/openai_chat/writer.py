@@ -1,6 +1,6 @@
 """Writes a stream of chunks. Its grammar holds by construction: one role, calls numbered from 0, one finish, usage, `[DONE]`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from polyglot_cloud import wire
@@ -74,7 +74,9 @@ class Writer:
             "refusal": [],
         }  # open blocks, the first one speaks
         self._calls = self._images = 0
+        self._ids: set[str] = set()  # of calls
         self._annotations: list[dict[str, Any]] = []
+        self._said = 0  # characters of text that are out
         self._thought = False  # some reasoning text is out
         self._usage: Usage | None = None
         self._finished = False
@@ -131,7 +133,8 @@ class Writer:
         return self._delta(b'{"role":"assistant","content":' + (b'""' if speaking else b"null") + b"}")
 
     def _delta(self, delta: bytes, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
-        speaking = delta.startswith(b'{"content"') or (delta == b"{}" and finish_reason != b'"content_filter"')
+        filtered = finish_reason.startswith(b'"content_filter"')  # a word of the provider's may stand behind it
+        speaking = delta.startswith(b'{"content"') or (delta == b"{}" and not filtered)
         first = b"" if self._head else self._begin(speaking=speaking)
         choice = b'{"index":0,"delta":' + delta + b',"logprobs":' + logprobs + b',"finish_reason":' + finish_reason
         return first + self._head + choice + b"}" + self._tail
@@ -173,8 +176,7 @@ class Writer:
         if image is not None:
             image["index"], self._images = self._images, self._images + 1
             return self._delta(wire.encode({"images": [image]}))
-        kind = type(block).__name__
-        self.losses.append(Loss("/choices/0/message", "dropped", f"{kind} has no place in a Chat Completions answer"))
+        self.losses.append(reply.placeless(block))
         return b""
 
     def _prose(self, event: Prose) -> bytes:
@@ -198,11 +200,13 @@ class Writer:
                 shown.filled = shown.filled or bool(text)
                 return self._delta(b'{"refusal":' + wire.encode(text) + b"}") if text else b""
             case _:
-                self._annotations.append(reply.write_annotation(event.annotation))
+                # a block's text is out in one piece, so it began so many characters ago
+                self._annotations.append(reply.write_annotation(event.annotation, self._said - shown.length))
                 return b""
 
     def _text(self, shown: _Shown, text: str, logprobs: list[dict[str, Any]] | None) -> bytes:
         shown.length += len(text)
+        self._said += len(text)
         if logprobs:
             found = wire.encode({"content": logprobs, "refusal": None})
             return self._delta(b'{"content":' + wire.encode(text) + b"}", found)
@@ -236,6 +240,7 @@ class Writer:
     # --- tool calls ---
 
     def _open_call(self, index: int, call: ToolCall) -> bytes:
+        call = replace(call, id=reply.own_id(call.id, self._ids))
         shown = self._blocks[index] = _Shown(Trace("tool_call", call.state, id=call.id), call, self._calls)
         self._calls += 1
         head = {"tool_calls": [reply.write_call_head(shown.number, call)]}

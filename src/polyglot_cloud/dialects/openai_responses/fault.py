@@ -16,7 +16,15 @@ _CALLERS_CODES = frozenset({
     "unsupported_image_media_type", "empty_image_file", "failed_to_download_image", "image_file_not_found",
 })  # fmt: skip
 _STATUSES = {
+    "invalid_request_error": 400,
+    "invalid_api_key": 401,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "model_not_found": 404,
+    "not_found_error": 404,
     "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "too_many_requests": 429,
     "server_error": 500,
     "server_is_overloaded": 503,
     "slow_down": 503,
@@ -24,13 +32,23 @@ _STATUSES = {
 }
 
 
-def status_of(code: str | None) -> int:
-    """The HTTP status that an error inside a 200 would have had. Codes of ResponseError in openai 3.54.0, 2026-11-22."""
-    if code in QUOTA_CODES:
+def status_of(fault: Fault) -> int:
+    """The HTTP status that an error inside a 200 would have had, by its code (those of ResponseError in openai 3.54.0, 2026-11-22), else
+    by its type.
+    """
+    if fault.code in QUOTA_CODES:
         return 429
-    if code in _CALLERS_CODES:
+    if fault.code in _CALLERS_CODES:
         return 400
-    return _STATUSES.get(code or "", 502)
+    return _STATUSES.get(fault.code or "") or _STATUSES.get(fault.type or "", 502)
+
+
+def fault_in(body: Body) -> Fault:
+    """The fault of a body that is an error: `{"error": {...}}`, or xAI's `{"code", "error": "text"}`."""
+    error = body.get("error")
+    if isinstance(error, str):
+        return fault_of({"message": error, "code": body.get("code")})
+    return fault_of(error)
 
 
 def fault_of(error: Any) -> Fault:

@@ -25,6 +25,9 @@ def write_hints(request: Request, quirks: Quirks, losses: list[Loss]) -> Body:
         del hints[name]
     if hints.get("store"):
         losses.append(Loss("/store", "dropped", "the gateway asks the provider to keep nothing"))
+    if "@" in str(hints.get("safety_identifier", "")):
+        hints["safety_identifier"] = pseudonym(str(hints["safety_identifier"]))
+        losses.append(Loss("/safety_identifier", "approximated", "an e-mail address goes as a digest"))
     return {name: hints[name] for name in _SAME_NAME if name in hints} | _identity(hints, losses)
 
 

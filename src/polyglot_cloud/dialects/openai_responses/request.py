@@ -11,9 +11,10 @@ from polyglot_cloud.dialects.openai_responses.sampling import (
 )
 from polyglot_cloud.dialects.openai_responses.tools import demand, is_forced, write_tools
 from polyglot_cloud.errors import Unsupported
-from polyglot_cloud.neutral import Format, Loss, Request
+from polyglot_cloud.neutral import Format, Loss, Request, Text
 from polyglot_cloud.rows import Destination, Quirks
 
+JSON_INSTRUCTION = "Answer with one valid JSON object."
 _LEAST_OUTPUT = 16
 _OURS = ("store", "include", "stream_options")
 """Members that no client asked for: where a host refuses them, nothing of the client's is lost."""
@@ -41,6 +42,9 @@ def write_request(request: Request, destination: Destination) -> Written:
     }
     if is_forced(request) and not quirks.forced_tools:
         body["input"].append(message_item("developer", [{"type": "input_text", "text": demand(request.tool_choice)}]))
+    if _lacks_the_word(request):
+        body["input"].insert(0, message_item("developer", [{"type": "input_text", "text": JSON_INSTRUCTION}]))
+        losses.append(Loss("/response_format", "emulated", "JSON mode wants the word JSON in a message: one was added"))
     accepted = _accepted(body, quirks, losses)
     return Written(accepted, losses=list(dict.fromkeys(losses)))
 
@@ -54,6 +58,14 @@ def _refuse(request: Request, destination: Destination) -> None:
         raise Unsupported(
             f"{destination.model} does not continue an assistant message; end with a user message.", param="messages"
         )
+
+
+def _lacks_the_word(request: Request) -> bool:
+    """JSON mode is a 400 unless the messages say what is wanted (providers' facts 1.3)."""
+    if request.format is None or request.format.kind != "json":
+        return False
+    blocks = (block for message in [*request.system, *request.messages] for block in message.blocks)
+    return not any(isinstance(block, Text) and "json" in block.text.lower() for block in blocks)
 
 
 def _text(request: Request, quirks: Quirks) -> Body:
@@ -95,7 +107,8 @@ def _maximum(asked: int | None, destination: Destination, losses: list[Loss]) ->
 
 def _include(request: Request, quirks: Quirks) -> Body:
     """Encrypted reasoning, without which nothing of it could go back; a model that never reasons refuses the wish."""
-    wanted = [] if quirks.efforts == () else ["reasoning.encrypted_content"]
+    reasons = quirks.efforts != () or bool(quirks.thinking)
+    wanted = ["reasoning.encrypted_content"] if reasons else []
     if request.logprobs is not None:
         wanted.append("message.output_text.logprobs")
     return {"include": wanted} if wanted else {}

@@ -4,7 +4,7 @@ from typing import Any
 
 from polyglot_cloud import wire
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.openai_responses.fault import fault_of, status_of
+from polyglot_cloud.dialects.openai_responses.fault import fault_in, status_of
 from polyglot_cloud.dialects.openai_responses.usage import read_usage
 from polyglot_cloud.errors import BrokenReply, classify
 from polyglot_cloud.neutral import (
@@ -32,9 +32,9 @@ def read_response(body: Body) -> Response:
     """A response object. Raises BrokenReply where it is none, a ProviderError where it failed inside its 200."""
     if not isinstance(body, dict):
         raise BrokenReply("The provider's answer is not a response object.")
-    if body.get("status") == "failed" or ("output" not in body and isinstance(body.get("error"), dict)):
-        fault = fault_of(body.get("error"))
-        raise classify(status_of(fault.code), fault)
+    if body.get("status") == "failed" or ("output" not in body and body.get("error")):
+        fault = fault_in(body)
+        raise classify(status_of(fault), fault)
     if not isinstance(body.get("output"), list):
         raise BrokenReply("The provider's answer has no list of output items.")
     if body.get("status") in _UNFINISHED:

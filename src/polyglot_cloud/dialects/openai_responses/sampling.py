@@ -7,6 +7,8 @@ from polyglot_cloud.neutral import Loss, Reasoning, Request
 from polyglot_cloud.rows import Quirks
 
 _ABSENT = ("top_k", "presence_penalty", "frequency_penalty")
+_LEAST_TOP_P = 0.001
+"""Stands for 0 where that is refused: the likeliest token alone, or nearly so."""
 _BUDGETS = ((0, "none"), (4096, "low"), (16384, "medium"))
 """Thinking tokens up to which an effort fits: our own estimate, no vendor states one."""
 
@@ -62,6 +64,9 @@ def write_sampling(request: Request, effort: str | None, quirks: Quirks, losses:
         if (value := getattr(sampling, name)) is None:
             continue
         if reason is None and not (quirks.sampling == "one" and body):
+            if name == "top_p" and value == 0 and "top_p_zero" in quirks.refused:
+                losses.append(Loss("/top_p", "approximated", f"this host takes no top_p of 0: {_LEAST_TOP_P}"))
+                value = _LEAST_TOP_P
             body[name] = value
         else:
             losses.append(Loss(f"/{name}", "dropped", reason or "this model takes temperature or top_p, not both"))
@@ -76,7 +81,7 @@ def _refusal(quirks: Quirks, effort: str | None) -> str | None:
             return "this model refuses sampling settings"
         case "ignored":
             return "this model ignores sampling settings"
-        case "effort_none" if effort != "none":
+        case "effort_none" if (effort or quirks.default_effort) != "none":
             return "this model refuses sampling settings unless reasoning_effort is none"
         case _:
             return None
@@ -86,6 +91,7 @@ def write_logprobs(request: Request, effort: str | None, quirks: Quirks) -> Body
     """The member `top_logprobs`; `include` asks for them besides. Raises Unsupported where the model gives none."""
     if request.logprobs is None:
         return {}
-    if quirks.refused & {"top_logprobs", "include"} or (quirks.efforts and effort != "none"):
+    reasons = bool(quirks.efforts) and (effort or quirks.default_effort) != "none"
+    if reasons or quirks.refused & {"top_logprobs", "include"}:
         raise Unsupported(f"{request.model} gives no log probabilities, or none while it reasons.", param="logprobs")
     return {"top_logprobs": request.logprobs} if request.logprobs else {}

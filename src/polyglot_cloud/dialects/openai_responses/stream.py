@@ -10,7 +10,7 @@ from typing import Any
 
 from polyglot_cloud import wire
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.openai_responses.fault import fault_of, status_of
+from polyglot_cloud.dialects.openai_responses.fault import fault_in, fault_of, status_of
 from polyglot_cloud.dialects.openai_responses.response import (
     CALLS,
     PARAGRAPH,
@@ -29,7 +29,7 @@ from polyglot_cloud.dialects.openai_responses.response import (
     string,
 )
 from polyglot_cloud.dialects.openai_responses.usage import read_usage
-from polyglot_cloud.errors import BrokenReply
+from polyglot_cloud.errors import BrokenReply, Fault
 from polyglot_cloud.neutral import (
     Annotated,
     ArgumentsDelta,
@@ -73,6 +73,7 @@ class _Item:
     id: str = ""
     kind: str = ""
     parts: dict[int, _Part] = field(default_factory=dict)
+    call: Body = field(default_factory=dict)  # what only an event of its arguments told
     done: bool = False
 
 
@@ -129,26 +130,31 @@ class Reader:
             )
 
     def _terminal(self, event: Body) -> None:
-        response = {**_response_in(event), "status": string(event.get("type")).removeprefix("response.")}
+        response = _response_in(event)
+        response = {**response, "status": _status(event, response)}
         self._start(response)
         for item, told in self._matched(objects(response.get("output"))):
             self._finish(item, told)
         for at in sorted(self._items):
+            self._call_without_item(self._items[at])
             self._close_parts(self._items[at])
         if usage := read_usage(response):
             self._emit(Metered(usage))
         if response["status"] == "failed":
-            self._fail(response.get("error"))
+            self._failed(fault_in(response))
         else:
             self._emit(Finished(*finish_of(response, self._called)))
         self._ended = True
 
     def _matched(self, output: list[Body]) -> list[tuple[_Item, Body]]:
         """The terminal event's items beside those that were streamed: by id, else in order by type (some hosts change ids)."""
-        ids = {string(told.get("id")): at for at, told in enumerate(output) if told.get("id")}
         free = [self._items[at] for at in sorted(self._items)]
-        known = {ids[item.id]: item for item in free if item.id in ids}
-        free = [item for item in free if item.id not in ids]
+        known: dict[int, _Item] = {}
+        for at, told in enumerate(output):
+            named = next((item for item in free if item.id and item.id == told.get("id")), None)
+            if named:
+                free.remove(named)
+                known[at] = named
         for at, told in enumerate(output):
             if at in known:
                 continue
@@ -160,11 +166,10 @@ class Reader:
 
     def _error(self, event: Body) -> None:
         """Documented flat; recorded from OpenAI with an `error` object inside."""
-        self._fail(event["error"] if isinstance(event.get("error"), dict) else {**event, "type": None})
+        self._failed(fault_in(event) if event.get("error") else fault_of({**event, "type": None}))
 
-    def _fail(self, error: Any) -> None:
-        fault = fault_of(error)
-        self._emit(Failed(fault.message, status_of(fault.code), fault.type, fault.code))
+    def _failed(self, fault: Fault) -> None:
+        self._emit(Failed(fault.message, status_of(fault), fault.type, fault.code))
         self._ended = True
 
     # --- items ---
@@ -263,7 +268,7 @@ class Reader:
 
     def _part_done(self, event: Body) -> None:
         part, at = _member(event, "part"), _content_index(event)
-        item = self._item(event, "message" if part.get("type") in _BLOCKS else "")
+        item = self._item(event, "message" if string(part.get("type")) in _BLOCKS else "")
         if self._finish_part(item, at, part):
             self._close(item.parts[at])
 
@@ -326,11 +331,22 @@ class Reader:
             self._grow(part, ArgumentsDelta, text)
 
     def _arguments_done(self, event: Body) -> None:
-        self._rest(self._call_part(event), ArgumentsDelta, string(event.get("arguments")) or string(event.get("input")))
+        item = self._call_item(event)
+        if not item.parts and event.get("name"):
+            item.call = {**event, "id": item.id, "type": item.kind}
+        self._rest(item.parts.get(0), ArgumentsDelta, string(event.get("arguments")) or string(event.get("input")))
+
+    def _call_without_item(self, item: _Item) -> None:
+        """The item names the call; where it never came, the event that ended the arguments may."""
+        if item.call and not item.parts and not item.done:
+            self._finish(item, item.call)
 
     def _call_part(self, event: Body) -> _Part | None:
+        return self._call_item(event).parts.get(0)
+
+    def _call_item(self, event: Body) -> _Item:
         custom = "custom" in string(event.get("type"))
-        return self._item(event, "custom_tool_call" if custom else "function_call").parts.get(0)
+        return self._item(event, "custom_tool_call" if custom else "function_call")
 
     # --- reasoning ---
 
@@ -377,6 +393,7 @@ _HANDLERS: dict[str, Callable[[Reader, Body], None]] = {
     "response.output_text.delta": Reader._text_delta,
     "response.output_text.done": Reader._text_done,
     "response.output_text.annotation.added": Reader._annotation_added,
+    "response.output_text_annotation.added": Reader._annotation_added,  # its name of early 2025
     "response.refusal.delta": Reader._refusal_delta,
     "response.refusal.done": Reader._refusal_done,
     "response.function_call_arguments.delta": Reader._arguments_delta,
@@ -396,8 +413,15 @@ _HANDLERS: dict[str, Callable[[Reader, Body], None]] = {
 
 def _object_in(record: Record) -> Body | None:
     """The event, None for a comment, `[DONE]` (xAI ends with it) and JSON that is no object. Raises InvalidJson."""
-    event = wire.decode(record.data) if record.data and record.data != b"[DONE]" else None
+    event = wire.decode(record.data) if record.data.strip() not in {b"", b"[DONE]"} else None
     return event if isinstance(event, dict) else None
+
+
+def _status(event: Body, response: Body) -> str:
+    """By the event's name, unless the response itself says that less came of it."""
+    told = response.get("status")
+    named = string(event.get("type")).removeprefix("response.")
+    return string(told) if named == "completed" and told in ("incomplete", "failed") else named
 
 
 def _member(event: Body, name: str) -> Body:

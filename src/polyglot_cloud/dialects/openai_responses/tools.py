@@ -1,14 +1,26 @@
 """Tools and the choice among them."""
 
+import re
+
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.errors import Unsupported
 from polyglot_cloud.neutral import Loss, Request, Tool, ToolChoice
 from polyglot_cloud.rows import Quirks
 
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_NAME = 64
+
 
 def write_tools(request: Request, quirks: Quirks, losses: list[Loss]) -> Body:
-    """The members `tools`, `tool_choice` and `parallel_tool_calls`. The last two are refused without tools, so they go with them."""
+    """The members `tools`, `tool_choice` and `parallel_tool_calls`. The last two are refused without tools, so they go with them.
+
+    Raises Unsupported for a name that the vendor does not take.
+    """
     offered, choice = request.tools, request.tool_choice
+    _check_names(offered)
+    if "custom" in quirks.refused and any(tool.kind == "custom" for tool in offered):
+        raise Unsupported(f"{request.model} has no custom tools: offer functions.", param="tools")
     if _narrows(choice) and "allowed_tools" in quirks.refused:
         offered = [tool for tool in offered if tool.name in choice.names]
         choice = ToolChoice(choice.mode, [], choice.parallel)
@@ -21,6 +33,20 @@ def write_tools(request: Request, quirks: Quirks, losses: list[Loss]) -> Body:
     chosen = _choice(choice, {tool.name: tool for tool in offered}, quirks, losses)
     parallel = {} if choice.parallel is None else {"parallel_tool_calls": choice.parallel}
     return {"tools": tools, **({} if chosen is None else {"tool_choice": chosen}), **parallel}
+
+
+def _check_names(tools: list[Tool]) -> None:
+    for index, tool in enumerate(tools):
+        if not _NAME.fullmatch(tool.name):
+            raise Unsupported(
+                f"The tool name {tool.name!r} does not fit: letters, digits, _ and -, at most {_LONGEST_NAME}.",
+                param=f"tools[{index}].{tool.kind}.name",
+            )
+
+
+def past_name(name: str) -> str:
+    """Models invent names, and a client can only repeat them: what the vendor does not take is made to fit."""
+    return _UNFIT.sub("_", name)[:_LONGEST_NAME] or "_"
 
 
 def is_forced(request: Request) -> bool:
@@ -39,6 +65,8 @@ def _tool(tool: Tool) -> Body:
     if tool.kind == "custom":
         return {"type": "custom", "name": tool.name, **described, **({"format": tool.format} if tool.format else {})}
     parameters = tool.parameters or {"type": "object", "properties": {}}
+    if "properties" in parameters and "type" not in parameters:
+        parameters = {"type": "object", **parameters}
     return {"type": "function", "name": tool.name, **described, "parameters": parameters, "strict": bool(tool.strict)}
 
 

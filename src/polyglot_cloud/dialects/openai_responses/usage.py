@@ -50,7 +50,7 @@ def _object(holder: Body, name: str) -> Body:
 
 def _count(holder: Body, name: str) -> int:
     value: Any = holder.get(name)
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _tier(body: Body) -> str | None:
