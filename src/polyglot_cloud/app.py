@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib import import_module
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from polyglot_cloud import __version__
 from polyglot_cloud.addresses import Allowed
@@ -29,7 +30,7 @@ from polyglot_cloud.media import Fetcher
 from polyglot_cloud.pipeline import Pipeline, Rules
 from polyglot_cloud.providers import ADAPTERS, Account, Provider
 from polyglot_cloud.routes.answer import raw_headers, rendered
-from polyglot_cloud.routes.calls import CallEndpoint, Edge, LastCalls
+from polyglot_cloud.routes.calls import ANY, CallEndpoint, Edge, LastCalls
 from polyglot_cloud.routes.docs import Docs
 from polyglot_cloud.routes.models import Models
 from polyglot_cloud.routes.service import Face, Service
@@ -110,7 +111,7 @@ def create_app(
     routes = [*calls(edge), *questions(service, models, Docs(faces, __version__))]
     handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
     router = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]  # handlers take their own exception
-    router.router.redirect_slashes = False
+    router.router = Shortcuts(router.router, hot_paths(edge, accesses))
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
     return Application(door, parts, pipeline, faces)
 
@@ -177,6 +178,32 @@ def face_of(catalog: Catalog, access: Access, today: date) -> Face:
 
 
 # --- routes ---
+
+
+class Shortcuts(Router):
+    """Starlette's router, with the paths that nearly all calls have looked up in one step before its list is gone through."""
+
+    def __init__(self, router: Router, hot: Mapping[str, tuple[App, Mapping[str, str]]]) -> None:
+        super().__init__(routes=router.routes, redirect_slashes=False)
+        self._hot = hot
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        found = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["endpoint"], scope["path_params"] = found
+        await found[0](scope, receive, send)
+
+
+def hot_paths(edge: Edge, faces: Iterable[str]) -> dict[str, tuple[App, Mapping[str, str]]]:
+    """The paths of calls without anything of the client's own in them."""
+    return {
+        f"/v1/{face}/{route}": (CallEndpoint(edge, DIALECTS[dialect], path), {"provider": face})
+        for route, dialect, path in CALLS
+        if "{" not in route
+        for face in (*faces, ANY)
+    }
 
 
 def calls(edge: Edge) -> Iterable[Route]:

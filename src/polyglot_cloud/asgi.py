@@ -12,6 +12,26 @@ Headers = list[tuple[bytes, bytes]]
 """Names in lower case, in the order and number in which they came."""
 
 
+DEPARTURE = "polyglot_cloud.departure"
+"""Key of a scope: who wants to know, at once and without a task that waits for it, that the client has left."""
+
+
+class Departure:
+    """Set by the server when the client's connection ends before the answer has; `tell` is called then, once."""
+
+    __slots__ = ("gone", "tell")
+
+    def __init__(self) -> None:
+        self.gone = False
+        self.tell: Callable[[], None] | None = None
+
+    def leave(self) -> None:
+        if not self.gone:
+            self.gone = True
+            if self.tell is not None:
+                self.tell()
+
+
 def values(scope: Scope, name: bytes) -> list[bytes]:
     """Every value of a header, one for each line that the client sent."""
     return [value for key, value in scope["headers"] if key == name]

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import re
 import socket
@@ -16,6 +15,7 @@ from polyglot_cloud import __version__, app, catalog, checkup, server
 from polyglot_cloud.app import Application, choices, create_app, utc_today
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.logs import written_aside
 from polyglot_cloud.probe import probe
 from polyglot_cloud.routes.service import Face
 from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
@@ -114,10 +114,8 @@ def configured(flags: Mapping[str, Any]) -> tuple[Settings, Catalog, dict[str, A
 
 def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     settings, rows, accesses = configured(flags)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
-    )
     with ExitStack() as stack:
+        stack.enter_context(written_aside(settings.log_level))
         companions: list[server.Companion] = []
         if options.sandbox:
             accesses, companions = sandboxed(accesses, stack)

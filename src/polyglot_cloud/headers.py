@@ -4,6 +4,7 @@ Down: rate limits and request ids. `x-polyglot-*` is ours to say; of a provider 
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
 from polyglot_cloud.neutral import Loss
@@ -49,19 +50,19 @@ def upward(headers: Iterable[tuple[str, str]], *, same_dialect: bool) -> dict[st
     chosen: dict[str, str] = {}
     named = connection_names(headers := list(headers))
     for name, value in headers:
-        if _goes_up(name, named) if same_dialect else name in ACROSS:
+        if (_goes_up(name) and name not in named) if same_dialect else name in ACROSS:
             bare = value.strip(" \t")  # allowed around a value, refused by h11 (RFC 9110, 5.5)
             chosen[name] = f"{chosen[name]}, {bare}" if name in chosen else bare
     return chosen
 
 
-def _goes_up(name: str, named: frozenset[str]) -> bool:
+@lru_cache(maxsize=512)
+def _goes_up(name: str) -> bool:
     return not (
         name in HOP_BY_HOP
         or name in CREDENTIALS
         or name in OURS_TO_SET
         or name in OF_THE_CLIENT
-        or name in named
         or name.startswith(OF_THE_CLIENT_PREFIXES)
     )
 
@@ -78,15 +79,22 @@ def downward(headers: Mapping[str, str]) -> dict[str, str]:
     chosen = {
         name: value
         for name, value in headers.items()
-        if (name in DOWN or name.startswith(DOWN_PREFIXES)) and len(value) <= LONGEST and value.isprintable()
+        if _comes_down(name) and len(value) <= LONGEST and value.isprintable()
     }
     if "request-id" in chosen:  # Anthropic's name for it; OpenAI's SDKs look for the other
         chosen.setdefault("x-request-id", chosen["request-id"])
     return chosen
 
 
+@lru_cache(maxsize=512)
+def _comes_down(name: str) -> bool:
+    return name in DOWN or name.startswith(DOWN_PREFIXES)
+
+
 def query_upward(query: str) -> str:
     """A client's query string less its credentials; what else stands in it stays as it is spelled."""
+    if not query:
+        return query
     return "&".join(
         pair for pair in query.split("&") if unquote(pair.partition("=")[0]).lower() not in SECRET_PARAMETERS
     )

@@ -38,6 +38,10 @@ OF_A_FACE = frozenset({
 """First segments that each face answers for itself. They need no mapping; they stand here so that no provider takes their name."""
 RESERVED = frozenset(VERSIONS) | {ANY} | GLOBAL.keys() | OF_A_FACE
 
+REMEMBERED = 256
+"""Paths whose mapping is kept: clients build the same few over and over."""
+LONGEST_REMEMBERED = 256
+
 _FACE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PLAIN = "/:@!$&'()*+,;=~"  # what RFC 3986 lets stand in a path unencoded
 
@@ -109,12 +113,19 @@ class Listener:
         self._app = app
         self._provider = provider
         self._faces = frozenset({provider, *providers})
+        self._known: dict[tuple[str, bytes], tuple[str, bytes, str, str | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(self._mapped(scope) if "path" in scope else scope, receive, send)
 
     def _mapped(self, scope: Scope) -> Scope:
-        mapped = map_path(scope["path"], self._provider, self._faces)
-        raw_path = map_raw(scope.get("raw_path") or b"", scope["path"], mapped)
-        state = {**scope.get("state", {}), "face": mapped.face, "api_version": mapped.version}
-        return {**scope, "path": mapped.path, "raw_path": raw_path, "state": state}
+        came = scope["path"], scope.get("raw_path") or b""
+        known = self._known.get(came)
+        if known is None:
+            mapped = map_path(scope["path"], self._provider, self._faces)
+            known = mapped.path, map_raw(came[1], scope["path"], mapped), mapped.face, mapped.version
+            if len(self._known) < REMEMBERED and len(came[0]) <= LONGEST_REMEMBERED:
+                self._known[came] = known
+        path, raw_path, face, version = known
+        state = {**scope.get("state", {}), "face": face, "api_version": version}
+        return {**scope, "path": path, "raw_path": raw_path, "state": state}

@@ -15,7 +15,7 @@ from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError
 from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
 from polyglot_cloud.media import Fetcher
-from polyglot_cloud.neutral import Loss
+from polyglot_cloud.neutral import Loss, Need
 from polyglot_cloud.providers import Provider
 from polyglot_cloud.stream import Stream
 from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, send
@@ -23,6 +23,8 @@ from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, send
 MAX_REPLY = 256 * 1024 * 1024
 """Bytes a whole reply may have: images come as base64, and nothing that a provider sends today is near this."""
 MAX_ERROR = 1024 * 1024
+REMEMBERED = 1024
+"""Answers to who answers that are kept. A client may ask for any name, so there is a bound."""
 PERHAPS_NEWER = frozenset({"unknown_parameter", "invalid_value", "invalid_type"})
 """Codes of refusals of ours that a provider of the same dialect may see differently."""
 
@@ -73,6 +75,8 @@ class Pipeline:
         self._rules = rules
         self._today = today
         self._fetcher = fetcher
+        self._day: date | None = None
+        self._targets: dict[tuple[str | None, str | None, str, frozenset[Need], bool], Target] = {}
 
     async def handle(self, call: Call) -> Reply:
         """Answers a call. Raises GatewayError; nothing was sent where it is a CallerError of ours.
@@ -87,10 +91,25 @@ class Pipeline:
             return reply
 
     def target(self, call: Call) -> Target:
-        """Who answers this call. Raises UnknownModel, RetiredModel, BadRequest, Unsupported."""
+        """Who answers this call. Raises UnknownModel, RetiredModel, BadRequest, Unsupported.
+
+        What was found is kept for the day: it depends on the call's few words below, and on no other thing.
+        """
+        if (today := self._today()) != self._day:
+            self._day, self._targets = today, {}
+        peek = call.peek
+        asked = call.provider, peek.model, call.dialect.name, peek.needs, peek.extended
+        known = self._targets.get(asked)
+        if known is None:
+            known = self._found(call, today)
+            if len(self._targets) < REMEMBERED:
+                self._targets[asked] = known
+        return known
+
+    def _found(self, call: Call, today: date) -> Target:
         rules = self._rules
         resolution = self.catalog.resolve(
-            call.peek.model, provider=call.provider, today=self._today(), retired=rules.retired, urls=rules.urls
+            call.peek.model, provider=call.provider, today=today, retired=rules.retired, urls=rules.urls
         )
         row, spoken = resolution.row, self.providers[resolution.provider].dialects
         offered = [offer.dialect for offer in row.offers] if row and row.offers else spoken

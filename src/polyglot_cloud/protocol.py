@@ -17,7 +17,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from polyglot_cloud import wire
-from polyglot_cloud.asgi import App, Message, Receive, Scope, Send
+from polyglot_cloud.asgi import DEPARTURE, App, Departure, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -45,6 +45,13 @@ class Refusal(Exception):
 
 def _too_much(what: str) -> Refusal:
     return Refusal(431, "request_header_fields_too_large", f"The head of the request is too large: {what}.")
+
+
+def _departure(cycle: RequestResponseCycle) -> Departure:
+    """The call's, which its app finds in the scope."""
+    scope: Any = cycle.scope  # a key of ours, which uvicorn's type does not have
+    departure: Departure = scope.setdefault(DEPARTURE, Departure())
+    return departure
 
 
 class Protocol(HttpToolsProtocol):
@@ -99,6 +106,7 @@ class Protocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
+                _departure(cycle).leave()
         self.pipeline.clear()
 
     def _await_request(self) -> None:
@@ -262,6 +270,7 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         self._answering = cycle
+        _departure(cycle).gone = cycle.disconnected
 
         async def answer(scope: Any, receive: Any, send: Any) -> None:
             await self._answer(cycle, app, scope, receive, send)  # type: ignore[arg-type]  # uvicorn's words for ASGI and ours

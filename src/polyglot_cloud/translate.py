@@ -331,6 +331,7 @@ class PassThrough(_Watch):
         self._cuts = meter.cuts if meter else None
         self._decoder = Decoder()
         self._reader = dialect.reader()
+        self._skipped: Record | None = None
 
     def feed(self, piece: bytes) -> bytes:
         return self._forward(self._decoder.feed(piece))
@@ -338,16 +339,30 @@ class PassThrough(_Watch):
     def _forward(self, records: list[Record]) -> bytes:
         forwarded = []
         for record in records:
-            for event in self._reader.feed(record):
-                self.see(event)
+            if self.started and self._dialect.is_mere_content(record):
+                self._skipped = record
+            else:
+                self._catch_up()
+                self._look(record)
             if self._cuts is None or not self._cuts(record):
                 forwarded.append(record.raw)
         self.told = self.failure is not None
         return b"".join(forwarded)
 
+    def _look(self, record: Record) -> None:
+        for event in self._reader.feed(record):
+            self.see(event)
+
+    def _catch_up(self) -> None:
+        """Some dialects tell the usage so far with every piece, and perhaps not at the end: the last piece is looked at."""
+        skipped, self._skipped = self._skipped, None
+        if skipped is not None:
+            self._look(skipped)
+
     def close(self) -> bytes:
         told = self.told
         rest = self._forward(self._decoder.close())
+        self._catch_up()
         for event in self._reader.close():
             self.see(event)
         if self.failure is None or told:
@@ -356,6 +371,7 @@ class PassThrough(_Watch):
         return self.broke(BrokenReply(self.failure.message))  # half an event, if there was one, is not passed on
 
     def broke(self, error: GatewayError) -> bytes:
+        self._catch_up()
         self.fail(error, "truncated")
         return self._dialect.write_break(error)
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import msgspec
@@ -166,7 +167,7 @@ def repeated(body: bytes, names: Iterable[str]) -> str | None:
     Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one.
     """
     names = tuple(names)
-    if not _HIDDEN_NAME.search(body) and not any(body.count(b'"' + name.encode() + b'"') > 1 for name in names):
+    if not (b"\\u" in body and _HIDDEN_NAME.search(body)) and not _any_twice(body, names):
         return None
     found = members(body)
     if found is None:
@@ -177,3 +178,16 @@ def repeated(body: bytes, names: Iterable[str]) -> str | None:
             return member.name
         seen.add(member.name)
     return None
+
+
+@lru_cache(maxsize=64)
+def _quoted(names: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(f'"{name}"'.encode() for name in names)
+
+
+def _any_twice(body: bytes, names: tuple[str, ...]) -> bool:
+    for quoted in _quoted(names):
+        at = body.find(quoted)
+        if at >= 0 and body.find(quoted, at + 1) >= 0:
+            return True
+    return False

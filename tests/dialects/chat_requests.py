@@ -405,6 +405,24 @@ _OPAQUE: dict[str, Body] = {
 }  # fmt: skip
 
 
+def stateful_loop(maker: tuple[str, str, str]) -> list[Body]:
+    """A question, a call with its maker's state, and the result."""
+    provider, model, dialect = maker
+    sealed, head = seal(provider, model), {"index": 0, "provider": provider, "model": model}
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    state: Body = {
+        "anthropic": {"type": "thinking", "thinking": "Hm.", "signature": sealed},
+        "gemini": {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": sealed},
+    }.get(dialect, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": sealed})
+    place = {"type": "tool_call", "id": "call_1"} if dialect == "gemini" else {"type": "thinking", "text": "Hm."}
+    details = [{**place, **head, "data": state}]
+    return [
+        {"role": "user", "content": "What is the weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_details": details},
+        {"role": "tool", "tool_call_id": "call_1", "content": "18 degrees"},
+    ]
+
+
 # --- tools and their choice ---
 
 
@@ -513,6 +531,8 @@ MEMBERS: dict[str, tuple[Any, ...]] = {
 """Odd and ordinary values of each member, one list for all models; the right ones come first, to which examples shrink."""
 
 ODDITIES = (
+    "marks",
+    "marks",
     "image_url",
     "file",
     "input_audio",
@@ -542,7 +562,18 @@ def chat_requests(draw: Draw, model: str, makers: Makers) -> Body:
         body["response_format"] = {"type": "json_schema", "json_schema": _named_schema(draw)}
     if chance(draw, 3):
         body["stream"] = True
+    if "marks" in odd:
+        _mark_everything(draw, body)
     return body
+
+
+def _mark_everything(draw: Draw, body: Body) -> None:
+    """More cache marks than any vendor takes."""
+    for message in body["messages"]:
+        parts = message.get("content")
+        for part in parts if isinstance(parts, list) else [message]:
+            if isinstance(part, dict):
+                part.update(draw(st.sampled_from(MARKS)))
 
 
 def _named_schema(draw: Draw) -> Body:

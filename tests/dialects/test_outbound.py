@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 
 from dialects import cases
 from dialects.cases import Case
-from dialects.chat_requests import chat_requests
+from dialects.chat_requests import MEMBERS, chat_requests, stateful_loop
 from dialects.outbound import Body, Sent, attempt, makers, objections, send, subjects
 from polyglot_cloud.errors import BadRequest
 from vendor_schemas import Subject
+from vendor_schemas.subject import opened_seals
 
 WHOLE_REQUESTS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-SLOW = settings(suppress_health_check=WHOLE_REQUESTS)
-MANY = settings(suppress_health_check=WHOLE_REQUESTS, max_examples=5 * settings().max_examples)
+SOME = settings(suppress_health_check=WHOLE_REQUESTS, max_examples=2 * settings().max_examples)
+MANY = settings(suppress_health_check=WHOLE_REQUESTS, max_examples=4 * settings().max_examples)
 
 
 def _by_dialect() -> list[list[Subject]]:
@@ -143,6 +144,18 @@ def _leads(value: Any, path: list[str | int]) -> bool:
     return True
 
 
+def test_reasoning_state_goes_home_and_nowhere_else() -> None:
+    for subject in _first_and_last():
+        home = (subject.provider, subject.wire_model)
+        for maker in makers(subject):
+            sent = attempt(subject, {"model": subject.wire_model, "messages": stateful_loop(maker)})
+            if sent is not None:
+                assert objections(subject, sent) == [], f"{maker} to {subject}"
+                arrived = set(opened_seals(sent.body))
+                assert arrived == ({home} if maker[:2] == home and subject.dialect != "openai_chat" else set())
+                assert arrived or "messages" in sent.told
+
+
 # --- losses are honest ---
 
 
@@ -166,7 +179,10 @@ _MAXIMA = ("max_tokens", "max_completion_tokens")
 
 def _says_nothing(subject: Subject, body: Body, name: str) -> bool:
     value = body[name]
-    if name in {"tools", "functions"} and "none" in {str(body.get("tool_choice")), str(body.get("function_call"))}:
+    if name in {"tools", "functions", "parallel_tool_calls"} and "none" in {
+        str(body.get("tool_choice")),
+        str(body.get("function_call")),
+    }:
         return True  # what the history calls is named all the same, and none may be called
     if name in _OF_TOOLS and not (body.get("tools") or body.get("functions")):
         return True
@@ -177,18 +193,37 @@ def _says_nothing(subject: Subject, body: Body, name: str) -> bool:
 
 
 @given(asked())
-@SLOW
+@SOME
 def test_a_member_that_leaves_no_trace_is_told_as_lost(given: tuple[Subject, Body]) -> None:
+    for subject, body in with_others(given):
+        sent = attempt(subject, body)
+        if sent is not None:
+            assert_told(subject, body, sent)
+
+
+def assert_told(subject: Subject, body: Body, sent: Sent) -> None:
     """Whatever may be left out of the request without a difference to what goes out was either without meaning or is named."""
-    subject, body = given
-    sent = attempt(subject, body)
-    if sent is None:
-        return
     for name in body.keys() - {"model", "messages"}:
         if body[name] is None or _says_nothing(subject, body, name) or name in sent.told:
             continue
         without = attempt(subject, {key: value for key, value in body.items() if key != name})
         assert without is None or _differ(sent, without), f"{name} of {body[name]!r} went nowhere, and nobody said so"
+
+
+def _first_and_last() -> list[Subject]:
+    return [subject for group in _by_dialect() for subject in (group[0], group[-1])]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_each_member_alone_arrives_or_is_told(name: str) -> None:
+    """Each value in turn, to two models of every provider and dialect: what chance would leave out."""
+    for value in MEMBERS[name]:
+        for subject in _first_and_last():
+            body = {"model": subject.wire_model, "messages": [{"role": "user", "content": "Hello"}], name: value}
+            sent = attempt(subject, body)
+            if sent is not None:
+                assert objections(subject, sent) == [], f"{name} of {value!r} to {subject}"
+                assert_told(subject, body, sent)
 
 
 def _differ(one: Sent, other: Sent) -> bool:
@@ -209,17 +244,16 @@ _INNER = (
 
 
 @given(asked())
-@SLOW
+@SOME
 def test_an_inner_member_that_leaves_no_trace_is_told_as_lost(given: tuple[Subject, Body]) -> None:
-    subject, body = given
-    sent = attempt(subject, body)
-    if sent is None:
-        return
-    for path, shorter in _shortened(body):
-        without = attempt(subject, shorter)
-        assert without is None or _differ(sent, without) or path[0] in sent.told, (
-            f"{path} went nowhere, and nobody said so"
-        )
+    for subject, body in with_others(given):
+        sent = attempt(subject, body)
+        if sent is None:
+            continue
+        for path, shorter in _shortened(body):
+            told = path[0] in sent.told or (path[0] == "tools" and "tool_choice" in sent.told)  # not offered, and told
+            without = None if told else attempt(subject, shorter)
+            assert without is None or _differ(sent, without), f"{path} went nowhere, and nobody said so"
 
 
 def _shortened(body: Body) -> list[tuple[list[Any], Body]]:

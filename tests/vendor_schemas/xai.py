@@ -87,7 +87,7 @@ _FORMAT = _either(
     _object(
         "type json_schema",
         type=_kind("json_schema"),
-        json_schema=_object("schema", name=TEXT, description=TEXT, schema=ANY_OBJECT, strict=FLAG),
+        json_schema=_object("", name=TEXT, description=TEXT, schema=ANY_OBJECT, strict=FLAG),
     ),
 )
 _NAMED = _object("name", name=TEXT)

@@ -81,6 +81,8 @@ class Dialect:
     meter           see Meter; None where usage always comes
     media_type      content type of a stream
     unframed        a streamed reply may also come as one JSON array, by the client's own wish
+    is_mere_content whether a record of a stream is nothing but a piece of content, told without decoding it; what tells the end, usage that
+                    counts or an error never is
     takes_url       whether a block's URL goes up as it is; what is behind the others is fetched and sent inline
     """
 
@@ -102,3 +104,4 @@ class Dialect:
     media_type: str = "text/event-stream"
     unframed: bool = False
     takes_url: Callable[[Block], bool] = lambda block: True
+    is_mere_content: Callable[[Record], bool] = lambda record: False

@@ -16,9 +16,16 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Whatever a provider wrote, a value holds no control character when it leaves here: the server would break off over it."""
     return [
-        (name.lower().encode("latin-1"), _CONTROL.sub(b" ", value.encode("latin-1", "replace")))
+        (
+            name.lower().encode("latin-1"),
+            value.encode() if value.isascii() and value.isprintable() else _harmless(value),
+        )
         for name, value in headers.items()
     ]
+
+
+def _harmless(value: str) -> bytes:
+    return _CONTROL.sub(b" ", value.encode("latin-1", "replace"))
 
 
 async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:

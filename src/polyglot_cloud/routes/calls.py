@@ -1,14 +1,14 @@
 """The endpoints that call a model: one class for every dialect's face."""
 
 import logging
+import secrets
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from polyglot_cloud import wire
-from polyglot_cloud.asgi import Receive, Scope, Send
+from polyglot_cloud.asgi import DEPARTURE, Receive, Scope, Send
 from polyglot_cloud.bodies import DEFAULT_PACE, ClientGone, Pace, content_length, read_body
 from polyglot_cloud.call import Call, Reply
 from polyglot_cloud.dialects import Dialect
@@ -85,7 +85,7 @@ class CallEndpoint:
                 length = content_length(scope)
                 body = await read_body(receive, self._edge.max_body, content_length=length, pace=self._edge.pace)
                 call = self._call(scope, body, began)
-                async with Presence(receive):
+                async with Presence(receive, scope.get(DEPARTURE)):
                     answer.reply = await self._edge.pipeline.handle(call)
                     await answer.give()
         except GatewayError as error:
@@ -106,7 +106,7 @@ class CallEndpoint:
         peek = self._dialect.peek(value, path)
         provider = None if parameters["provider"] == ANY else parameters["provider"]
         return Call(
-            id=uuid.uuid4().hex,
+            id=secrets.token_hex(16),
             dialect=self._dialect,
             body=body,
             value=value,

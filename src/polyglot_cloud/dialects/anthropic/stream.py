@@ -298,3 +298,11 @@ def _lenient(text: str) -> Any:
         return decode(text)
     except InvalidJson:
         return text
+
+
+_MERE = frozenset({"content_block_delta", "content_block_start", "content_block_stop", "ping"})
+
+
+def is_mere_content(record: Record) -> bool:
+    """By the event's name, which Anthropic always gives; the usage of a stream stands in its first and its last events."""
+    return record.event in _MERE

@@ -9,7 +9,7 @@ from polyglot_cloud.dialects.gemini.errors import read_error, write_break, write
 from polyglot_cloud.dialects.gemini.media import takes_url
 from polyglot_cloud.dialects.gemini.request import write_request
 from polyglot_cloud.dialects.gemini.response import read_response
-from polyglot_cloud.dialects.gemini.stream import StreamReader
+from polyglot_cloud.dialects.gemini.stream import StreamReader, is_mere_content
 from polyglot_cloud.dialects.gemini.usage import read_usage
 
 __all__ = ["DIALECT"]
@@ -26,6 +26,7 @@ DIALECT = Dialect(
     read_error=read_error,
     write_error=write_error,
     write_break=write_break,
+    is_mere_content=is_mere_content,
     reader=StreamReader,
     writer=None,
     reads=CONFIG,

@@ -55,7 +55,7 @@ class Candidate:
 
     def feed(self, candidate: Body) -> list[Event]:
         events: list[Event] = []
-        logprobs = _logprobs(mapping(candidate.get("logprobsResult")))
+        logprobs = _logprobs(mapping(candidate["logprobsResult"])) if "logprobsResult" in candidate else None
         for part in mappings(mapping(candidate.get("content")).get("parts")):
             written = self._part(part, logprobs)
             if any(isinstance(event, TextDelta) for event in written):

@@ -14,6 +14,8 @@ _SOURCES = ("web", "maps", "retrievedContext")
 
 def citations(candidate: Body, length: int, *, exact: bool) -> list[dict[str, Any]]:
     """From search grounding and from quotations. `length` is that of the text cited, `exact` says that it is plain ASCII."""
+    if "groundingMetadata" not in candidate and "citationMetadata" not in candidate:
+        return []
     cited = [
         *_grounded(mapping(candidate.get("groundingMetadata"))),
         *_quoted(mapping(candidate.get("citationMetadata"))),

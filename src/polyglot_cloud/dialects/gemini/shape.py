@@ -15,7 +15,11 @@ def mappings(value: Any) -> list[Body]:
     """The objects of a list. One object without its list counts as a list of one: proto JSON takes it so."""
     if isinstance(value, dict):
         return [value]
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return (
+        value if len(value) == 1 and isinstance(value[0], dict) else [each for each in value if isinstance(each, dict)]
+    )
 
 
 def string(value: Any) -> str:
@@ -47,6 +51,8 @@ def _whole(value: Any) -> Any:
 
 def count(value: Any) -> int:
     """A number of tokens or a position; proto JSON may write one as a string."""
+    if type(value) is int:
+        return max(value, 0)
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return 0

@@ -76,3 +76,15 @@ class StreamReader:
 
 def _failed(error: GatewayError) -> Failed:
     return Failed(error.message, error.status, error.type, error.code)
+
+
+def is_mere_content(record: Record) -> bool:
+    """Every chunk has the usage so far; the last one counts."""
+    data = record.data
+    return (
+        data.startswith(b"{")
+        and b'"finishReason"' not in data
+        and b'"blockReason"' not in data
+        and b'"error"' not in data
+        and b'"candidates"' in data
+    )

@@ -8,18 +8,16 @@ from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.gemini.shape import count, mapping, mappings, string
 from polyglot_cloud.neutral import Usage
 
-_BY_MODALITY = (
-    ("promptTokensDetails", "AUDIO", "input_audio"),
-    ("promptTokensDetails", "IMAGE", "input_image"),
-    ("candidatesTokensDetails", "AUDIO", "output_audio"),
-    ("candidatesTokensDetails", "IMAGE", "output_image"),
-)
+_BY_MODALITY = {
+    "promptTokensDetails": {"AUDIO": "input_audio", "IMAGE": "input_image"},
+    "candidatesTokensDetails": {"AUDIO": "output_audio", "IMAGE": "output_image"},
+}
 
 
 def read_usage(body: Body) -> Usage | None:
     """None where no tokens were counted: some chunks have a `usageMetadata` with the kind of traffic only."""
     counts = mapping(mapping(body).get("usageMetadata"))
-    if not any(name.endswith("TokenCount") for name in counts):
+    if "promptTokenCount" not in counts and not any(name.endswith("TokenCount") for name in counts):
         return None
     tool_use = count(counts.get("toolUsePromptTokenCount"))
     thoughts = count(counts.get("thoughtsTokenCount"))
@@ -34,8 +32,10 @@ def read_usage(body: Body) -> Usage | None:
 
 
 def _details(counts: Body, tool_use: int) -> dict[str, int]:
-    details = {
-        kind: sum(count(row.get("tokenCount")) for row in mappings(counts.get(name)) if row.get("modality") == modality)
-        for name, modality, kind in _BY_MODALITY
-    }
-    return {kind: tokens for kind, tokens in {**details, "tool_use_input": tool_use}.items() if tokens}
+    details = {"tool_use_input": tool_use} if tool_use else {}
+    for name, kinds in _BY_MODALITY.items():
+        for row in mappings(counts[name]) if name in counts else ():
+            kind = kinds.get(string(row.get("modality")))
+            if kind and (tokens := count(row.get("tokenCount"))):
+                details[kind] = details.get(kind, 0) + tokens
+    return details

@@ -28,6 +28,8 @@ from polyglot_cloud.neutral import (
 )
 from polyglot_cloud.sse import Record
 
+_LONGEST_MARK = 64
+
 
 @dataclass(slots=True)
 class _Call:
@@ -63,25 +65,36 @@ class Reader:
         self._over = False
 
     def feed(self, record: Record) -> list[Event]:
-        if self._over or not record.data.strip():
+        data = record.data
+        if self._over or not data or data.isspace():
             return []
-        if record.data.strip() == b"[DONE]":
+        if len(data) < _LONGEST_MARK and data.strip() == b"[DONE]":
             return self._end() if self._id is not None else self._fail(_cut())
         try:
-            chunk = wire.decode(record.data)
+            chunk = wire.decode(data)
         except wire.InvalidJson as error:
             return self._fail(
                 Failed(f"The provider sent an event that is not JSON: {error}.", code="provider_broken_reply")
             )
         if not isinstance(chunk, dict) or failure.is_error(chunk) or record.event == "error":
             return self._fail(failure.failed(chunk))
-        return self._chunk(chunk)
+        return self._more_text(chunk) or self._chunk(chunk)
 
     def close(self) -> list[Event]:
         """A reason to finish is end enough: some hosts leave `[DONE]` out."""
         if self._over:
             return []
         return self._end() if self._word is not None else self._fail(_cut())
+
+    def _more_text(self, chunk: Object) -> list[Event]:
+        """The next piece of the text that is open, which most chunks are; [] for any other chunk, without an effect."""
+        if self._prose is None or self._prose[0] is not Text or chunk.get("usage") is not None or "citations" in chunk:
+            return []
+        match chunk.get("choices"):
+            case [{"delta": {"content": str(text), **rest}, **choice}] if text and not any(rest.values()):
+                if choice.pop("index", 0) == 0 and not any(choice.values()):
+                    return [TextDelta(self._prose[1], text)]
+        return []
 
     def _chunk(self, chunk: Object) -> list[Event]:
         events: list[Event] = []

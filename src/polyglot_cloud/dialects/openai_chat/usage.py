@@ -20,6 +20,11 @@ _DETAILS = (
 )
 # xAI's, beside the counts: its own price in 1e-10 dollars, and the sources of a search
 _EXTRAS = (("cost_in_usd_ticks", "cost_usd_ticks"), ("num_sources_used", "num_sources_used"))
+_DETAIL_KINDS = {
+    holder: {name: kind for place, name, kind in _DETAILS if place == holder}
+    for holder in ("prompt_tokens_details", "completion_tokens_details")
+}
+_EXTRA_KINDS = dict(_EXTRAS)
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
@@ -33,16 +38,26 @@ def read_usage(body: Object) -> Usage | None:
     reasoning = _count(_object(found, "completion_tokens_details"), "reasoning_tokens")
     if reasoning and prompt + completion + reasoning == _count(found, "total_tokens"):
         completion += reasoning
-    details = {kind: _count(_object(found, holder), name) for holder, name, kind in _DETAILS}
-    details |= {kind: _count(found, name) for name, kind in _EXTRAS}
     return Usage(
         input=prompt,
         output=completion,
         cached=_cached(found),
         reasoning=reasoning,
-        details={kind: count for kind, count in details.items() if count},
+        details=_details(found),
         tier=tier_of(body),
     )
+
+
+def _details(found: Object) -> dict[str, int]:
+    """The counts beside the totals, by what is there: a reply has a few of them, if any."""
+    details = {}
+    for name, holder in found.items():
+        if name in _EXTRA_KINDS:
+            details[_EXTRA_KINDS[name]] = _number(holder)
+        elif name in _DETAIL_KINDS and isinstance(holder, dict):
+            kinds = _DETAIL_KINDS[name]
+            details |= {kinds[inner]: _number(value) for inner, value in holder.items() if inner in kinds}
+    return {kind: count for kind, count in details.items() if count}
 
 
 _TIERS = {"standard": "default", **{word: word for word in ("auto", "default", "flex", "scale", "priority", "fast")}}
@@ -71,7 +86,12 @@ def _cached(found: Object) -> int:
 
 def _count(holder: Object, name: str) -> int:
     """A count; hosts written in JavaScript are seen to say 12.0."""
-    value: Any = holder.get(name)
+    return _number(holder.get(name))
+
+
+def _number(value: Any) -> int:
+    if type(value) is int:
+        return max(value, 0)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if value > 0 else 0
@@ -109,6 +129,20 @@ def _is_usage_chunk(record: Record) -> bool:
     except wire.InvalidJson:
         return False
     return isinstance(chunk, dict) and chunk.get("choices") == [] and isinstance(chunk.get("usage"), dict)
+
+
+def is_mere_content(record: Record) -> bool:
+    """Whether the chunk is a piece of the answer and tells nothing else: no end, no usage, no error. Text cannot feign these: the quotes
+    in it are escaped.
+    """
+    data = record.data
+    usage = data.find(b'"usage"')
+    return (
+        b'"finish_reason":null' in data
+        and (usage < 0 or data.startswith(b":null", usage + 7))
+        and b'"error"' not in data
+        and data.startswith(b"{")
+    )
 
 
 METER = Meter(edit=_ask_for_usage, cuts=_is_usage_chunk)

@@ -9,7 +9,7 @@ from polyglot_cloud.dialects.openai_responses.fault import read_error, write_bre
 from polyglot_cloud.dialects.openai_responses.peek import READS, path, peek
 from polyglot_cloud.dialects.openai_responses.request import write_request
 from polyglot_cloud.dialects.openai_responses.response import read_response
-from polyglot_cloud.dialects.openai_responses.stream import Reader
+from polyglot_cloud.dialects.openai_responses.stream import Reader, is_mere_content
 from polyglot_cloud.dialects.openai_responses.usage import read_usage
 
 DIALECT = Dialect(
@@ -24,6 +24,7 @@ DIALECT = Dialect(
     read_error=read_error,
     write_error=write_error,
     write_break=write_break,
+    is_mere_content=is_mere_content,
     reader=Reader,
     writer=None,
     reads=READS,

@@ -440,3 +440,9 @@ def _index_of(event: Body, name: str) -> int:
 
 def _content_index(event: Body) -> int:
     return _index_of(event, "content_index")
+
+
+def is_mere_content(record: Record) -> bool:
+    """By the event's name: pieces and what opens or closes an item. A response's own events tell its state."""
+    kind = record.event
+    return kind.startswith("response.") and kind.endswith((".delta", ".done", ".added")) and kind != "response.done"

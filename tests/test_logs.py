@@ -1,0 +1,49 @@
+"""Log lines through a thread: all of them, in order, and none lost at the end."""
+
+import io
+import logging
+import threading
+
+from polyglot_cloud.logs import written_aside
+
+
+def test_all_lines_are_out_at_the_end_in_their_order() -> None:
+    out, log = io.StringIO(), logging.getLogger("somewhere")
+    with written_aside("info", out):
+        for number in range(1000):
+            log.info("line %d of %s", number, "many")
+        log.debug("not this")
+    lines = out.getvalue().splitlines()
+    assert [line.split(" INFO    ")[1] for line in lines] == [f"line {number} of many" for number in range(1000)]
+
+
+def test_another_thread_writes() -> None:
+    writers: set[str] = set()
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            writers.add(threading.current_thread().name)
+            return super().write(text)
+
+    with written_aside("warning", Stream()):
+        logging.getLogger().warning("here")
+    assert writers
+    assert threading.current_thread().name not in writers
+
+
+def test_the_loggers_are_left_as_they_were() -> None:
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    with written_aside("debug", io.StringIO()):
+        assert root.level == logging.DEBUG
+    assert (list(root.handlers), root.level) == before
+
+
+def test_a_traceback_comes_along() -> None:
+    out = io.StringIO()
+    with written_aside("info", out):
+        try:
+            int("x")
+        except ValueError:
+            logging.getLogger().exception("broke")
+    assert "ValueError: invalid literal" in out.getvalue()
