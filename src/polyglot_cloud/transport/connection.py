@@ -28,7 +28,7 @@ from polyglot_cloud.transport.reply import Reply
 MAX_HEAD = 64 * 1024
 MAX_LINES = 256
 MAX_BETWEEN = 16 * 1024
-"""Bytes that may come within a body without being of it: the lines of chunks, and trailers."""
+"""Bytes that may come within a body without being of it, from one read to the next: the lines of chunks, and trailers."""
 HIGH_WATER = 256 * 1024
 AT_ONCE = 64 * 1024
 """A body up to this leaves in one write with its head; a larger one in steps of it, as the peer takes them."""
@@ -320,7 +320,9 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._unspent = 0
-        if self._reply is not None and not self._bodiless:
+        if self._bodiless:
+            self._reusable = False  # it should not be there, and then nothing is sure
+        elif self._reply is not None:
             self._reply.add(body)
 
     def on_message_complete(self) -> None:
@@ -328,7 +330,7 @@ class Connection(asyncio.Protocol):
             return
         assert self._parser is not None  # noqa: S101  # it is calling
         self._complete = True
-        self._reusable = self._parser.should_keep_alive()
+        self._reusable = self._reusable and self._parser.should_keep_alive()
 
 
 _CUT = "the connection ended before the reply did"

@@ -38,6 +38,8 @@ def place_of(url: httpx.URL) -> Place:
     """As httpx reads a URL, so that both transports ask for the same."""
     if url.scheme not in PORTS or not url.host:
         raise httpx.UnsupportedProtocol("a URL has to begin with http:// or https:// and a host")
+    if (url.port or 0) > 65535:  # what a socket makes of it differs, and none makes an error of it
+        raise httpx.InvalidURL("the port is none")
     host = url.raw_host.decode("ascii")
     origin = Origin(url.scheme, host, url.port or PORTS[url.scheme])
     return Place(origin, url.netloc.decode("ascii"), url.raw_path.decode("ascii"))
