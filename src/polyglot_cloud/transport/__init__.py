@@ -23,6 +23,7 @@ from polyglot_cloud.transport.foreign import HttpxReply, send
 from polyglot_cloud.transport.messages import Incoming, Outgoing, Timeouts
 from polyglot_cloud.transport.native import NativeTransport
 from polyglot_cloud.transport.pool import Bounds
+from polyglot_cloud.transport.proxies import Proxies
 from polyglot_cloud.transport.tls import ssl_context
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Incoming",
     "NativeTransport",
     "Outgoing",
+    "Proxies",
     "Timeouts",
     "open_transport",
     "send",

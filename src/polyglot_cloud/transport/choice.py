@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +66,8 @@ def open_transport(choice: Choice | None = None) -> httpx.AsyncBaseTransport:
         if choice.http2:
             raise BadTransport("POLYGLOT_HTTP2 is on, but POLYGLOT_TRANSPORT is native, which speaks HTTP/1.1 only.")
         return NativeTransport(context)
+    if choice.http2 and find_spec("h2") is None:  # httpx would only find out at its first connection
+        raise BadTransport("POLYGLOT_HTTP2 is on, but the package h2 is not installed.")
     return Routed(context, choice.proxies, http2=choice.http2)
 
 
@@ -104,8 +107,9 @@ class Routed(httpx.AsyncBaseTransport):
 def _httpx(context: ssl.SSLContext, proxy: str | None, *, http2: bool) -> httpx.AsyncHTTPTransport:
     try:
         return httpx.AsyncHTTPTransport(verify=context, http2=http2, limits=LIMITS, proxy=proxy, trust_env=False)
-    except ImportError as error:  # what it takes is not among our dependencies
-        package = "h2 (POLYGLOT_HTTP2)" if http2 and "h2" in str(error) else "socksio (a SOCKS proxy)"
-        raise BadTransport(f"The package {package} is not installed.") from error
+    except ImportError as error:
+        raise BadTransport(
+            f"The environment names a SOCKS proxy, but what that takes is not installed: {error}"
+        ) from error
     except (ValueError, httpx.InvalidURL) as error:
         raise BadTransport(f"The environment names a proxy that cannot be used: {error}.") from error
