@@ -105,11 +105,12 @@ async def test_the_start_of_a_body_is_had_however_it_ends(transport: httpx.Async
         incoming = await ask(transport, served.url)
         assert await incoming.start(100) == b"hello"
         await incoming.close()
-    talk, _ = answering(REPLIES["length"][0])()
+    talk, _ = answering(REPLIES["length"][0], REPLIES["length"][0])()
     async with peer(talk) as served:
-        incoming = await ask(transport, served.url)
-        assert await incoming.start(3) == b"hel"
-        await incoming.close()
+        for limit in (9, 3):
+            incoming = await ask(transport, served.url)
+            assert await incoming.start(limit) == b"hello"[:limit]
+            await incoming.close()
 
 
 async def test_a_body_beyond_the_limit_is_broken(transport: httpx.AsyncBaseTransport) -> None:

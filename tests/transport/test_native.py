@@ -115,9 +115,10 @@ def dying(replies: int) -> tuple[Talk, list[bytes]]:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-async def test_what_may_be_repeated_is_asked_again_on_a_new_connection(native: NativeTransport, method: str) -> None:
+@pytest.mark.parametrize("bounds", [Bounds(), Bounds(connections=1)], ids=["unbounded", "bounded"])
+async def test_what_may_be_repeated_is_asked_again_on_a_new_connection(bounds: Bounds, method: str) -> None:
     talk, heard = dying(1)
-    async with peer(talk) as served:
+    async with peer(talk) as served, NativeTransport(bounds=bounds) as native:
         await whole(await ask(native, served.url))
         reply = await ask(native, served.url, method)
         assert reply.status == 200

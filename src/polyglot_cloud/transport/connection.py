@@ -322,7 +322,8 @@ class Connection(asyncio.Protocol):
         self._unspent = 0
         if self._bodiless:
             self._reusable = False  # it should not be there, and then nothing is sure
-        elif self._reply is not None:
+        else:
+            assert self._reply is not None  # noqa: S101  # only fed while something is asked
             self._reply.add(body)
 
     def on_message_complete(self) -> None:

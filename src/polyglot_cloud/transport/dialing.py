@@ -15,9 +15,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import httpx
-
-from polyglot_cloud.transport.failures import AddressRefused
 from polyglot_cloud.transport.origins import Origin
 
 ATTEMPT_DELAY = 0.25
@@ -190,10 +187,3 @@ async def connected(target: Target) -> socket.socket:
         made.close()
         raise
     return made
-
-
-def connect_error(error: OSError | UnicodeError) -> httpx.ConnectError:
-    return httpx.ConnectError(str(error) or type(error).__name__)
-
-
-__all__ = ["AddressRefused", "AddressRule", "Dial", "Dialer", "Names", "Target", "connect_error", "race"]

@@ -67,8 +67,8 @@ class NativeTransport(httpx.AsyncBaseTransport):
     async def exchange(self, origin: Origin, ask: Ask, timeouts: Timeouts) -> Reply:
         """The open reply to `ask`. Raises httpx.TransportError."""
         pool = self._pools.get(origin) or self._pool(origin)
-        if pool.bounded:
-            await self._enter(pool, timeouts.pool)
+        if pool.slots is not None:
+            await self._enter(pool, pool.slots, timeouts.pool)
         kept = pool.take()
         if kept is None:
             return await (await self._connection(origin, pool, timeouts.connect)).ask(ask, timeouts)
@@ -77,8 +77,8 @@ class NativeTransport(httpx.AsyncBaseTransport):
         except (httpx.NetworkError, httpx.RemoteProtocolError):
             if kept.heard or ask.method not in IDEMPOTENT:
                 raise
-        if pool.bounded:
-            await self._enter(pool, timeouts.pool)
+        if pool.slots is not None:
+            await self._enter(pool, pool.slots, timeouts.pool)
         return await (await self._connection(origin, pool, timeouts.connect)).ask(ask, timeouts)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -109,11 +109,11 @@ class NativeTransport(httpx.AsyncBaseTransport):
             self._sweep_later()
         return pool
 
-    async def _enter(self, pool: Pool, seconds: float) -> None:
+    async def _enter(self, pool: Pool, slots: asyncio.Semaphore, seconds: float) -> None:
         pool.arriving += 1
         try:
             async with asyncio.timeout(_limit(seconds)):
-                await pool.enter()
+                await slots.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout("all connections are taken") from None
         finally:

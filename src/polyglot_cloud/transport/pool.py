@@ -28,16 +28,17 @@ LOOKED_AT_AFTER = 1.0
 class Pool:
     """The last that came back goes out first, so that those which a lull leaves over grow old together, and are swept.
 
-    `arriving` counts those who wait for a connection or make one: a pool with any, or with open connections, is in use.
+    `slots` are there where connections are bounded: each exchange holds one, and idle connections are taken first, so that no more are
+    open than that. `arriving` counts those who wait for a connection or make one: a pool with any, or with open connections, is in use.
     """
 
-    __slots__ = ("_bounds", "_clock", "_closed", "_idle", "_on_empty", "_slots", "arriving", "open")
+    __slots__ = ("_bounds", "_clock", "_closed", "_idle", "_on_empty", "arriving", "open", "slots")
 
     def __init__(self, bounds: Bounds, clock: Callable[[], float]) -> None:
         self._bounds = bounds
         self._clock = clock
         self._idle: dict[Connection, float] = {}  # since when; the oldest stands first
-        self._slots = asyncio.Semaphore(bounds.connections) if bounds.connections is not None else None
+        self.slots = asyncio.Semaphore(bounds.connections) if bounds.connections is not None else None
         self._on_empty: asyncio.Future[None] | None = None
         self._closed = False
         self.open: set[Connection] = set()
@@ -47,22 +48,9 @@ class Pool:
     def used(self) -> bool:
         return bool(self.arriving or self.open)
 
-    @property
-    def bounded(self) -> bool:
-        return self._slots is not None
-
-    @property
-    def idle(self) -> int:
-        return len(self._idle)
-
-    async def enter(self) -> None:
-        """Waits for a place. Each exchange has one, and idle connections are taken first, so that no more are open than places."""
-        if self._slots is not None:
-            await self._slots.acquire()
-
     def leave(self) -> None:
-        if self._slots is not None:
-            self._slots.release()
+        if self.slots is not None:
+            self.slots.release()
 
     def take(self) -> Connection | None:
         """An idle connection that is alive as far as can be told without asking."""
