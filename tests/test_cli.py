@@ -94,7 +94,7 @@ def test_check_shows_where_a_key_stands_and_never_the_key(
 def test_check_online_asks_who_has_a_key(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    async def probe(provider: Any) -> ProbeResult:
+    async def probe(provider: Any, choice: Any) -> ProbeResult:
         asked.append(provider.name)
         return ProbeResult(True, "answered 200", 12)
 

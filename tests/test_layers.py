@@ -27,7 +27,7 @@ WITHIN = {0, 3, 5, 6}
 LIBRARIES = {
     "uvicorn": {"server", "protocol", "sandbox"},
     "uvloop": {"server"},
-    "httptools": {"protocol"},
+    "httptools": {"protocol", "transport"},
     "starlette": {"app", "routes"},
     "httpx": {"transport", "media", "pipeline", "app"},
     "pydantic": {"settings"},

@@ -12,7 +12,7 @@ from polyglot_cloud.call import Outcome
 from polyglot_cloud.errors import BrokenReply, GatewayError
 from polyglot_cloud.neutral import Loss
 from polyglot_cloud.stream import STARTUP_BYTES, Stream
-from polyglot_cloud.transport import Incoming
+from polyglot_cloud.transport import HttpxReply
 
 
 class Machine:
@@ -75,7 +75,7 @@ def running(*pieces: bytes | Exception | None, machine: Machine | None = None) -
     source = Source()
     for piece in pieces:
         source.queue.put_nowait(piece)
-    incoming = Incoming(httpx.Response(200, stream=source))
+    incoming = HttpxReply(httpx.Response(200, stream=source))
     machine = machine or Machine()
     stream = Stream(machine, incoming)
     held = AsyncExitStack()

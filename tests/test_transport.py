@@ -5,7 +5,16 @@ import httpx
 import pytest
 
 from polyglot_cloud.errors import BrokenReply, TimedOut, Unreachable, WireError
-from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, open_transport, send, ssl_context, wire_error
+from polyglot_cloud.transport import (
+    HttpxReply,
+    Incoming,
+    Outgoing,
+    Timeouts,
+    open_transport,
+    send,
+    ssl_context,
+    wire_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,7 @@ async def test_a_body_that_ends_early_is_broken() -> None:
 
 
 async def test_a_body_beyond_the_limit_is_broken() -> None:
-    incoming = Incoming(httpx.Response(200, stream=httpx.ByteStream(b"x" * 11)))
+    incoming = HttpxReply(httpx.Response(200, stream=httpx.ByteStream(b"x" * 11)))
     with pytest.raises(BrokenReply, match="larger than 10 bytes"):
         await incoming.read(10)
 

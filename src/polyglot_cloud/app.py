@@ -1,5 +1,6 @@
 """The composition root: settings, catalog and credentials become one ASGI app. The only file that builds things."""
 
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -35,7 +36,7 @@ from polyglot_cloud.routes.docs import Docs
 from polyglot_cloud.routes.models import Models
 from polyglot_cloud.routes.service import Face, Service
 from polyglot_cloud.settings import Access, Settings
-from polyglot_cloud.transport import Timeouts, open_transport
+from polyglot_cloud.transport import Choice, Proxies, Timeouts, open_transport
 
 DIALECTS: Mapping[str, Dialect] = {
     name: import_module(f"polyglot_cloud.dialects.{name}").DIALECT
@@ -86,9 +87,9 @@ class Application:
 def create_app(
     settings: Settings, catalog: Catalog, accesses: Mapping[str, Access], parts: Parts | None = None
 ) -> Application:
-    """`catalog` already has the settings' choices over it (`choices`)."""
+    """`catalog` already has the settings' choices over it (`choices`). Raises BrokenCatalog, and without `parts` BadTransport."""
     check_dialects(catalog)
-    parts = parts or Parts()
+    parts = parts or Parts(transport=open_transport(transport_choice(settings, accesses, os.environ)))
     rules = rules_of(settings, accesses)
     providers = {name: provider_of(catalog, access) for name, access in accesses.items()}
     fetcher = fetcher_of(settings, parts)
@@ -122,6 +123,18 @@ def choices(accesses: Mapping[str, Access], aliases: Mapping[str, str]) -> Choic
         tiers={name: dict(access.tiers) for name, access in accesses.items()},  # type: ignore[arg-type]  # tiers are words
         defaults={name: access.default for name, access in accesses.items() if access.default},
         aliases=aliases,
+    )
+
+
+def transport_choice(settings: Settings, accesses: Mapping[str, Access], environ: Mapping[str, str]) -> Choice:
+    """Which transport serves these providers. Proxies stand in `environ` alone, as in every other program."""
+    return Choice(
+        kind=None if settings.transport == "auto" else settings.transport,
+        http2=settings.http2 == "on",
+        certificate=settings.client_cert,
+        key=settings.client_key,
+        proxies=Proxies.of(environ),
+        urls=tuple(access.base_url for access in accesses.values()),
     )
 
 

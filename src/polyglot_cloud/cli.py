@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from polyglot_cloud import __version__, app, catalog, checkup, server
-from polyglot_cloud.app import Application, choices, create_app, utc_today
+from polyglot_cloud.app import Application, choices, create_app, transport_choice, utc_today
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.logs import written_aside
@@ -20,6 +20,7 @@ from polyglot_cloud.probe import probe
 from polyglot_cloud.routes.service import Face
 from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
 from polyglot_cloud.sockets import BindError, Bound, Port
+from polyglot_cloud.transport import BadTransport, Choice
 
 _PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader had enough (`| head`); what is left in the buffer must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SettingsError, BrokenCatalog, BindError, server.Crashed) as error:
+    except (SettingsError, BrokenCatalog, BadTransport, BindError, server.Crashed) as error:
         print(f"polyglot-cloud: {error}", file=sys.stderr)
         return 1
     return status
@@ -120,7 +121,8 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         if options.sandbox:
             accesses, companions = sandboxed(accesses, stack)
         application = create_app(settings, rows, accesses)
-        notes = openings(settings)
+        told = transport_choice(settings, accesses, os.environ).told
+        notes = [*openings(settings), *([told] if told else [])]
         notes += [str(problem) for problem in settings.problems(list(rows.providers.values()))]
         notes += [str(problem) for access in accesses.values() for problem in access.problems if access.key]
 
@@ -237,7 +239,7 @@ def run_check(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     except SettingsError as error:
         report = checkup.refused(error)
     else:
-        ask = probe_with(rows, accesses) if options.online else None
+        ask = probe_with(rows, accesses, transport_choice(settings, accesses, os.environ)) if options.online else None
         report = asyncio.run(checkup.examine(settings, list(rows.providers.values()), accesses, resolver(rows), ask))
     print(report.as_json() if options.json else report.text(), end="")
     return report.exit_status
@@ -259,9 +261,9 @@ def resolver(rows: Catalog) -> checkup.Resolve:
     return resolve
 
 
-def probe_with(rows: Catalog, accesses: Mapping[str, Access]) -> checkup.Probe:
+def probe_with(rows: Catalog, accesses: Mapping[str, Access], choice: Choice) -> checkup.Probe:
     async def ask(access: Access) -> checkup.ProbeResult:
-        found = await probe(app.provider_of(rows, accesses[access.name]))
+        found = await probe(app.provider_of(rows, accesses[access.name]), choice)
         return checkup.ProbeResult(found.reachable, found.message, found.milliseconds)
 
     return ask

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.providers import Provider
-from polyglot_cloud.transport import Outgoing, Timeouts, open_transport, send
+from polyglot_cloud.transport import Choice, Outgoing, Timeouts, open_transport, send
 
 TIMEOUTS = Timeouts(connect=5.0, read=15.0)
 MAX_BODY = 16 * 1024 * 1024
@@ -18,12 +18,12 @@ class Finding:
     milliseconds: int | None = None
 
 
-async def probe(provider: Provider) -> Finding:
-    """Asks once. Every way to fail is a finding, none an exception."""
+async def probe(provider: Provider, choice: Choice | None = None) -> Finding:
+    """Asks once, by the transport that `choice` says. Every way to fail is a finding. Raises BadTransport where there is none to ask by."""
     began = time.perf_counter()
     try:
         headers = {**provider.hints, **provider.headers(), "accept-encoding": "identity"}
-        async with open_transport() as transport:
+        async with open_transport(choice) as transport:
             incoming = await send(transport, Outgoing("GET", provider.url(provider.models_path()), headers), TIMEOUTS)
             try:
                 body = await incoming.read(MAX_BODY)

@@ -24,7 +24,7 @@ def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderR
     assert shown["POLYGLOT_COMMIT_AFTER"] == ("10", "default")
     assert shown["POLYGLOT_ALLOWED_HOSTS"] == ("a.example, b.example", f".env ({path})")
     assert shown["POLYGLOT_ALLOWED_ORIGINS"] == shown["POLYGLOT_CATALOG"] == ("none", "default")
-    assert len(shown) == 17 + 4
+    assert len(shown) == 21 + 4
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderR
         ("POLYGLOT_MAX_BODY_BYTE", "POLYGLOT_MAX_BODY_BYTES"),
         ("POLYGLOT_PORT", "POLYGLOT_PORT_GROK"),
         ("POLYGLOT_TIMEOUT", "POLYGLOT_READ_TIMEOUT"),
+        ("POLYGLOT_TRANSPORTS", "POLYGLOT_TRANSPORT"),
         ("POLYGLOT_OPENAI_API_KEY", "OPENAI_API_KEY"),
         ("POLYGLOT_PORT_OPENAPI", "POLYGLOT_PORT_OPENAI"),
         ("POLYGLOT_ANTROPIC_BASE_URL", "POLYGLOT_ANTHROPIC_BASE_URL"),

@@ -32,6 +32,10 @@ DEFAULTS: dict[str, Any] = {
     "drain_timeout": 30.0,
     "media_fetch": "on",
     "media_hosts_allowed": (),
+    "transport": "auto",
+    "http2": "off",
+    "client_cert": None,
+    "client_key": None,
 }
 
 
@@ -70,6 +74,10 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "drain_timeout": ("0", 0.0),
     "media_fetch": ("Off", "off"),
     "media_hosts_allowed": ("Files.internal, 10.0.0.0/8", ("files.internal", "10.0.0.0/8")),
+    "transport": ("HTTPX", "httpx"),
+    "http2": ("On", "on"),
+    "client_cert": ("mine.pem", Path("mine.pem")),
+    "client_key": ("mine.key", Path("mine.key")),
 }
 
 

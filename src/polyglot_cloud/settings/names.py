@@ -61,7 +61,11 @@ def unknown(sources: Sources, own: Iterable[str], rows: Iterable[ProviderRow]) -
     models = tuple(default_model(row.name) for row in rows)
     for name, origin in sources.names():
         if name not in known and name.upper().startswith((PREFIX, *models)):
-            alike = difflib.get_close_matches(name.upper().removeprefix(PREFIX), bare, n=1, cutoff=0.55)
+            word = name.upper().removeprefix(PREFIX)
+            begun = [
+                each for each in bare if each.startswith(word.removesuffix("S"))
+            ]  # what is left unfinished comes first
+            alike = difflib.get_close_matches(word, begun or bare, n=1, cutoff=0.55)
             meant = f" Did you mean {bare[alike[0]]}?" if alike else ""
             yield Problem(f"is no setting, and has no effect.{meant}", name, str(origin), "warning")
 

@@ -17,6 +17,8 @@ from polyglot_cloud.settings.sources import DEFAULT, Origin, Sources
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 WhenRetired = Literal["refuse", "successor", "pass"]
+WhichTransport = Literal["auto", "native", "httpx"]
+OnOff = Literal["on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Settings(BaseSettings):
     connect_timeout: values.SomeSeconds = 5.0
     read_timeout: values.SomeSeconds = 600.0
     body_timeout: values.SomeSeconds = 60.0
+    transport: Annotated[WhichTransport, values.choice("auto", "native", "httpx")] = "auto"
+    http2: Annotated[OnOff, values.choice("on", "off")] = "off"
+    client_cert: values.FilePath | None = None
+    client_key: values.FilePath | None = None
     drain_timeout: values.Seconds = 30.0
     media_fetch: Annotated[Literal["on", "off"], values.choice("on", "off")] = "on"
     media_hosts_allowed: values.Networks = ()
