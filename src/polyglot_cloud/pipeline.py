@@ -1,8 +1,8 @@
 """A call's way: plan, attempt, reply. No format, no host name, no decision by a provider's name."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -42,18 +42,17 @@ class Rules:
 
 @dataclass(slots=True)
 class Opened:
-    """A provider's reply whose head is there, and the headers that the client gets with whatever becomes of it."""
+    """A provider's reply whose head is there, and the headers that the client gets with whatever becomes of it: errors within it too."""
 
     incoming: Incoming
     headers: dict[str, str]
 
-    @contextmanager
-    def told(self) -> Iterator[None]:
-        try:
-            yield
-        except GatewayError as error:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, GatewayError):
             error.headers.update(self.headers)
-            raise
 
 
 class Pipeline:
@@ -134,7 +133,7 @@ class Pipeline:
         if outbound.copies > 1:
             return await self._several(call, target, outbound)
         opened = await self._open(call, target, outbound, stack)
-        with opened.told():
+        with opened:
             if call.peek.stream:
                 return await self._stream(call, target, outbound, opened)
             return self._whole(call, target, outbound, [await opened.incoming.read(MAX_REPLY)], opened.headers)
@@ -145,7 +144,7 @@ class Pipeline:
         incoming = await send(self._transport, self._addressed(call, provider, outbound), self._rules.timeouts)
         stack.push_async_callback(incoming.close)
         opened = Opened(incoming, {**provider.public(downward(incoming.headers)), **told(call, target, outbound)})
-        with opened.told():
+        with opened:
             await self._check(target, provider, incoming)
         return opened
 
@@ -172,7 +171,7 @@ class Pipeline:
     async def _ask(self, call: Call, target: Target, outbound: translate.Outbound) -> tuple[bytes, dict[str, str]]:
         async with AsyncExitStack() as stack:
             opened = await self._open(call, target, outbound, stack)
-            with opened.told():
+            with opened:
                 return await opened.incoming.read(MAX_REPLY), opened.headers
 
     async def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:

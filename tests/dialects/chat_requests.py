@@ -410,10 +410,11 @@ def stateful_loop(maker: tuple[str, str, str]) -> list[Body]:
     provider, model, dialect = maker
     sealed, head = seal(provider, model), {"index": 0, "provider": provider, "model": model}
     call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    state: Body = {
+    states: dict[str, Body] = {
         "anthropic": {"type": "thinking", "thinking": "Hm.", "signature": sealed},
         "gemini": {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": sealed},
-    }.get(dialect, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": sealed})
+    }
+    state = states.get(dialect, {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": sealed})
     place = {"type": "tool_call", "id": "call_1"} if dialect == "gemini" else {"type": "thinking", "text": "Hm."}
     details = [{**place, **head, "data": state}]
     return [

@@ -14,6 +14,9 @@ READS = (
 )  # fmt: skip
 """Top-level members that `peek` reads."""
 
+_OPTIONS = frozenset({
+    "reasoning_effort", "tools", "functions", "stop", "n", "top_logprobs", "logprobs", "response_format", "modalities", "audio",
+})  # fmt: skip
 _EXTENSIONS = frozenset({"reasoning_details", "reasoning_content", "cache_control", "native_finish_reason", "parsed"})
 """Ours, and `parsed`, which the official SDKs' stream and parse helpers leave in the messages that they give."""
 _PART_NEEDS: dict[str, Need] = {"image_url": "image", "file": "file", "input_audio": "audio"}
@@ -28,7 +31,9 @@ def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this d
     newer = fields.integer(body, "max_completion_tokens")
     older = fields.integer(body, "max_tokens")
     messages = _messages(body)
-    needs = _conversation_needs(messages) | _option_needs(body)
+    needs = _conversation_needs(messages)
+    if not _OPTIONS.isdisjoint(body):
+        needs |= _option_needs(body)
     if older is not None and newer is None:
         needs.add("max_tokens_name")
     return Peek(
@@ -38,12 +43,13 @@ def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this d
 
 def _extended(body: Object, messages: list[Object]) -> bool:
     """Whether a member stands in it that we gave to the client, or take beyond Chat: OpenAI refuses what it does not know."""
-    holders = [*messages, *(body.get("tools") or ())]
-    return any(
-        not _EXTENSIONS.isdisjoint(holder)
-        or (isinstance(parts := holder.get("content"), list) and any("cache_control" in part for part in parts))
-        for holder in holders
-    )
+    for holder in (*messages, *(body.get("tools") or ())):
+        if not _EXTENSIONS.isdisjoint(holder):
+            return True
+        parts = holder.get("content")
+        if isinstance(parts, list) and any("cache_control" in part for part in parts):
+            return True
+    return False
 
 
 def _messages(body: Object) -> list[Object]:
