@@ -243,12 +243,15 @@ class Signature:
 
     def __init__(self, target: Target, outbound: Outbound) -> None:
         self._provider, self._model = target.provider, target.destination.model
-        bound = target.destination.quirks.bound_thinking and outbound.request is not None
-        self._prefix = digest(outbound.request) if bound and outbound.request else ""
+        self._bound_to = outbound.request if target.destination.quirks.bound_thinking else None
+        self._prefix = ""
 
     def put(self, state: State | None) -> None:
-        if state is not None:
-            state.provider, state.model, state.prefix = self._provider, self._model, self._prefix
+        if state is None:
+            return
+        if self._bound_to is not None and not self._prefix:  # most answers have no state, and need no digest
+            self._prefix = digest(self._bound_to)
+        state.provider, state.model, state.prefix = self._provider, self._model, self._prefix
 
 
 # --- streams ---

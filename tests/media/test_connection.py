@@ -143,20 +143,25 @@ async def test_chunks_are_put_together() -> None:
 
 
 @pytest.mark.parametrize("piece", [b"HTTP/1.1 103 Early Hints\r\n\r\n", HEAD + b"\r\n", b"H"])
-async def test_a_server_that_never_comes_to_its_end_is_left(piece: bytes) -> None:
-    """Interim answers without end, a body that stops, a head that drips."""
-    left = asyncio.Event()
+async def test_a_server_that_never_comes_to_its_end_is_left(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interim answers without end, a body that stops, a head that drips. The loop's clock jumps once the request is there."""
+    asked, left, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(piece)
+        asked.set()
         while await reader.read(100):
             pass
         left.set()
 
     async with serving(talk) as port:
+        fetching = asyncio.ensure_future(fetch(f"http://pictures.example:{port}/", seconds=30))
+        await asked.wait()
+        true_time = loop.time
+        monkeypatch.setattr(loop, "time", lambda: true_time() + 100)
         with pytest.raises(NotFetched, match="seconds"):
-            await fetch(f"http://pictures.example:{port}/", seconds=0.05)
+            await fetching
         await left.wait()
 
 
