@@ -3,6 +3,9 @@
 import io
 import logging
 import threading
+import time
+
+import pytest
 
 from polyglot_cloud.logs import written_aside
 
@@ -47,3 +50,28 @@ def test_a_traceback_comes_along() -> None:
         except ValueError:
             logging.getLogger().exception("broke")
     assert "ValueError: invalid literal" in out.getvalue()
+
+
+def test_a_stream_that_cannot_be_written_to_breaks_nothing() -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    with written_aside("info", Full()):
+        logging.getLogger().info("one")
+
+
+def test_a_line_has_its_time_and_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    out = io.StringIO()
+    with written_aside("info", out):
+        for seconds in (0.25, 0.75, 61.005):
+            record = logging.LogRecord("x", logging.WARNING, "", 0, "said %s", ("so",), None)
+            record.created, record.msecs = seconds, seconds % 1 * 1000
+            logging.getLogger().handle(record)
+    assert out.getvalue().splitlines() == [
+        "1970-01-01 00:00:00,250 WARNING said so",
+        "1970-01-01 00:00:00,750 WARNING said so",
+        "1970-01-01 00:01:01,005 WARNING said so",
+    ]
