@@ -50,7 +50,8 @@ def told(pieces: list[str]) -> list[Event]:
 @given(pieces=st.lists(st.text("ab\n.é", max_size=5), max_size=8), sequences=SEQUENCES)
 def test_a_stream_says_what_stands_before_the_first_match(pieces: list[str], sequences: list[str]) -> None:
     text = "".join(pieces)
-    places = [text.find(sequence) for sequence in sequences if sequence in text]
+    ends = {text.find(sequence) + len(sequence): text.find(sequence) for sequence in sequences if sequence in text}
+    places = [min(text.find(each) for each in sequences if text[: min(ends)].endswith(each))] if ends else []
     folded = collect(run(told(pieces), sequences))
     shown = "".join(block.text for block in folded.choices[0].blocks if isinstance(block, Text))
     assert shown == (text[: min(places)] if places else text)
@@ -81,10 +82,19 @@ def test_only_what_may_begin_a_match_is_held_back(pieces: list[str], sequences: 
         assert not held or any(sequence.startswith(held) and sequence != held for sequence in sequences)
 
 
-def test_the_earliest_match_counts() -> None:
+def test_the_match_that_is_complete_first_counts() -> None:
     assert first_match("one two three", ["three", "two"]) == (4, "two")
     assert first_match("aab", ["ab", "aab"]) == (0, "aab")
+    assert first_match("abcd", ["abcd", "bc"]) == (1, "bc")
     assert first_match("nothing", ["x"]) is None
+
+
+@pytest.mark.parametrize("pieces", [["abcd"], ["ab", "cd"], ["a", "b", "c", "d"], ["abc", "d"]])
+def test_overlapping_sequences_end_at_one_place_however_the_pieces_come(pieces: list[str]) -> None:
+    folded = collect(run(told(pieces), ["abcd", "bc"]))
+    assert folded.choices == stopped(collect(told(["abcd"])), ["abcd", "bc"]).choices
+    assert folded.choices[0].blocks == [Text("a")]
+    assert folded.choices[0].stop_sequence == "bc"
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,12 @@ from polyglot_cloud.token_estimate import Spent
 
 
 def first_match(text: str, sequences: list[str]) -> tuple[int, str] | None:
-    """Where the earliest match begins, and which sequence it is; of two at one place the first that was named."""
-    found = [(at, sequence) for sequence in sequences if (at := text.find(sequence)) >= 0]
-    return min(found, key=lambda match: match[0], default=None)
+    """Where the match that is complete first begins, and which sequence it is; of two that end together the longer.
+
+    The first to be complete, since that is where a model that knows stop sequences ends, and a stream cannot wait for a later one.
+    """
+    found = [(at + len(sequence), at, sequence) for sequence in sequences if (at := text.find(sequence)) >= 0]
+    return min(found)[1:] if found else None
 
 
 def beginning(text: str, sequence: str) -> int:
