@@ -137,6 +137,13 @@ def test_a_failure_lets_go_of_what_was_held() -> None:
     assert run([Opened(0, Text("")), TextDelta(0, "E"), Failed("x")], ["END"])[1:] == [TextDelta(0, "E"), Failed("x")]
 
 
+def test_what_waits_for_a_long_sequence_is_kept_as_one_piece() -> None:
+    """A thousand pieces that are walked at each new one would be quadratic."""
+    pieces: list[Event] = [TextDelta(0, "a") for _ in range(1000)]
+    out = run([Opened(0, Text("")), *pieces, Finished("stop")], ["a" * 1000 + "b"])
+    assert out[1:] == [TextDelta(0, "a" * 1000), Finished("stop")]
+
+
 def test_usage_that_the_provider_told_stands() -> None:
     events: list[Event] = [Opened(0, Text("")), Metered(Usage(100, 50)), TextDelta(0, "a#b")]
     assert run(events, ["#"])[-2] == Metered(Usage(100, 50))

@@ -120,7 +120,8 @@ class StopSequences:
         if match is not None:
             return self._end(index, held, *match)
         kept = max(beginning(text, sequence) for sequence in self._sequences)
-        out, self._held[index] = _divided(held, len(text) - kept)
+        out, waiting = _divided(held, len(text) - kept)
+        self._held[index] = _joined(waiting)
         return self._shown(out)
 
     def _shown(self, deltas: list[TextDelta]) -> list[Event]:
@@ -141,6 +142,13 @@ class StopSequences:
         closed: list[Event] = [Closed(each) for each in sorted(self._open)]
         usage = self._spent.usage(self._usage)
         return [*said, *others, *closed, Metered(usage), Finished("stop", stop_sequence=sequence)]
+
+
+def _joined(deltas: list[TextDelta]) -> list[TextDelta]:
+    """As one, so that a long wait for a long sequence costs no walk over its pieces at each new one."""
+    if len(deltas) < 2 or any(delta.logprobs for delta in deltas):
+        return deltas
+    return [replace(deltas[0], text="".join(delta.text for delta in deltas))]
 
 
 def _divided(deltas: list[TextDelta], length: int) -> tuple[list[TextDelta], list[TextDelta]]:
