@@ -95,3 +95,17 @@ def test_encode_and_comment_are_read_back() -> None:
         Record("", b"[DONE]", b"data: [DONE]\n\n"),
         Record("", b"", b": two lines\n\n"),
     ]
+
+
+class Unsearched(bytearray):
+    """A buffer that nobody may look through from its start."""
+
+    def __contains__(self, key: object) -> bool:
+        raise AssertionError("the whole tail is searched at each piece: quadratic in a long event")
+
+
+def test_a_long_event_in_small_pieces_is_not_looked_through_at_each_of_them() -> None:
+    decoder = Decoder()
+    decoder._buffer = Unsearched(b"data: ")  # what is asked of it is what the test is about
+    assert [record for _ in range(100) for record in decoder.feed(b"x")] == []
+    assert decoder.feed(b"\n\n") == [Record("", b"x" * 100, b"data: " + b"x" * 100 + b"\n\n")]

@@ -34,6 +34,7 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._searched = 0  # so many bytes are known to hold no LF that another follows
+        self._returned = False  # a CR is in the buffer; to look for it at each piece would be quadratic
 
     @property
     def pending(self) -> bytes:
@@ -41,11 +42,12 @@ class Decoder:
 
     def feed(self, chunk: bytes) -> list[Record]:
         records: list[Record] = []
-        if not self._buffer and b"\r" not in chunk:
+        self._returned = b"\r" in chunk or (self._returned and bool(self._buffer))
+        if not self._buffer and not self._returned:
             rest = _split(chunk, 0, records)
             self._buffer += chunk[rest:] if rest else chunk
             self._searched = max(0, len(self._buffer) - 1)
-        elif b"\r" not in chunk and b"\r" not in self._buffer:
+        elif not self._returned:
             self._join(chunk, records)
         else:
             self._search(chunk, records)
