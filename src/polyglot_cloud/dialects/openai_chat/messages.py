@@ -1,6 +1,7 @@
 """The conversation: Chat's messages into turns and back, and the one place where calls and their results are matched."""
 
 import re
+from collections import deque
 from dataclasses import replace
 
 from polyglot_cloud.dialects.openai_chat import fields, parts, reasoning
@@ -53,6 +54,7 @@ class _Thread:
         self.turns: list[Message] = []
         self._run: list[Block] | None = None  # of tool results, while it lasts
         self._waiting: dict[str, str] = {}  # call id -> tool name
+        self._named: dict[str, deque[str]] = {}  # tool name -> ids of its calls, in their order
         self._caller = 0  # index of the message that called
 
     def read(self, message: Object, index: int) -> None:
@@ -82,6 +84,9 @@ class _Thread:
         leading = role in {"system", "developer"} and not self.turns
         (self.system if leading else self.turns).append(turn)
         self._waiting = {block.id: block.name for block in blocks if isinstance(block, ToolCall)}
+        self._named = {}
+        for id_, name in self._waiting.items():
+            self._named.setdefault(name, deque()).append(id_)
 
     def _answer(self, result: ToolResult, index: int) -> None:
         del self._waiting[result.call_id]
@@ -94,7 +99,7 @@ class _Thread:
         """The call that this result answers; a deprecated function message has only the name."""
         if message["role"] == "function":
             name, param = fields.needed_string(message, "name", at), f"{at}name"
-            id_ = next((id_ for id_, called in self._waiting.items() if called == name), None)
+            id_ = self._first_waiting(name)
         else:
             id_, param = fields.needed_string(message, "tool_call_id", at), f"{at}tool_call_id"
         if id_ is None or id_ not in self._waiting:
@@ -104,6 +109,13 @@ class _Thread:
                 param=param,
             )
         return id_
+
+    def _first_waiting(self, name: str) -> str | None:
+        """The first call of this tool that has no result yet; answered ones are forgotten on the way, so the whole stays linear."""
+        calls = self._named.get(name, deque())
+        while calls and calls[0] not in self._waiting:
+            calls.popleft()
+        return calls[0] if calls else None
 
     def settle(self) -> None:
         """Every call of the last assistant turn must have its result by now."""

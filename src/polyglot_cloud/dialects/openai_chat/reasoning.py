@@ -151,19 +151,28 @@ def _place_texts(entries: dict[int, Object], placed: dict[int, Block], texts: li
         end += length
     if not spans or end != len(content):
         return texts
+    marks = _marks(texts)
     for index, entry in spans.items():
         start, stop = entry["offset"], entry["offset"] + entry["length"]
-        placed[index] = Text(content[start:stop], mark=_mark_within(texts, start, stop), state=_state(entry))
+        placed[index] = Text(content[start:stop], mark=_marked_by(marks, start, stop), state=_state(entry))
     return [block for block in texts if not isinstance(block, Text)]
 
 
-def _mark_within(texts: list[Block], start: int, stop: int) -> Mark | None:
-    """The last of the marks that stood at texts which end in this piece of the content."""
-    mark, end = None, 0
+def _marks(texts: list[Block]) -> deque[tuple[int, Mark]]:
+    """Where in the content the texts that have a mark end."""
+    marks, end = deque[tuple[int, Mark]](), 0
     for block in texts:
         end += len(block.text) if isinstance(block, Text) else 0
-        if start < end <= stop:
-            mark = block.mark or mark
+        if block.mark is not None and end:
+            marks.append((end, block.mark))
+    return marks
+
+
+def _marked_by(marks: deque[tuple[int, Mark]], start: int, stop: int) -> Mark | None:
+    """The last of the marks that stand in this piece of the content. They are used up, since the pieces come in order."""
+    mark = None
+    while stop > start and marks and marks[0][0] <= stop:
+        mark = marks.popleft()[1]
     return mark
 
 

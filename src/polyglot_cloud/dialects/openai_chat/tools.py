@@ -168,7 +168,8 @@ def write_tools(tools: list[Tool], choice: ToolChoice, quirks: Quirks, losses: l
             message = f"This host has no custom tools: offer {tool.name!r} as a function."
             raise Unsupported(message, param=f"tools[{index}]")
     if "allowed_tools" in quirks.refused and len(choice.names) > (choice.mode == "required"):
-        tools = [tool for tool in tools if tool.name in choice.names]
+        allowed = set(choice.names)
+        tools = [tool for tool in tools if tool.name in allowed]
         choice = ToolChoice(choice.mode, [], choice.parallel)
         losses.append(Loss("/tool_choice", "emulated", "only the allowed tools are offered"))
     if any(tool.mark for tool in tools):
