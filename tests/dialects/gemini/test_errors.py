@@ -78,6 +78,7 @@ def test_anything_is_taken_and_nothing_of_it_quoted(body: bytes) -> None:
     [
         ({}, "The provider answered with status 500."),
         ({"message": 5, "details": "x", "status": None}, "The provider answered with status 500."),
+        ({"details": [{"@type": "google.rpc.ErrorInfo", "reason": {}}]}, "The provider answered with status 500."),
     ],
 )
 def test_a_status_object_with_holes(error: dict[str, Any], message: str) -> None:

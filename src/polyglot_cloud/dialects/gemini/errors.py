@@ -85,7 +85,7 @@ def status_of(error: Body, otherwise: int = 502) -> int:
 
 
 def _code(details: list[Body]) -> str | None:
-    if any(each.get("reason") in _KEY_REASONS for each in _of_type(details, "ErrorInfo")):
+    if any(string(each.get("reason")) in _KEY_REASONS for each in _of_type(details, "ErrorInfo")):
         return KEY_REASON
     quotas = [string(row.get("quotaId")) for each in _of_type(details, "QuotaFailure") for row in _violations(each)]
     return "quota_per_day" if any("PerDay" in quota for quota in quotas) else None
