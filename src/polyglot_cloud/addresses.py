@@ -24,6 +24,8 @@ _UNREADABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER_LAST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 """Resolvers take 2130706433, 0x7f.1 and 0177.0.0.1 for 127.0.0.1; a name never ends in a number (WHATWG URL, host parsing)."""
+_DEVIATIONS = frozenset("\u00df\u03c2\u200c\u200d")
+"""Sharp s, final sigma and the two joiners: one host in IDNA 2003, another in IDNA 2008 (UTS #46, section 7)."""
 _KEPT = "!#$%&'()*+,/:;=?@[]~"
 
 
@@ -83,6 +85,8 @@ def read_place(url: str) -> Place:
         target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_KEPT)
     except ValueError:  # a lone surrogate and a name that IDNA does not know as well
         raise ValueError("cannot be read") from None
+    if _DEVIATIONS & set(parts.netloc):
+        raise ValueError("names its host with a letter that is read in two ways; write the name as xn--...")
     if parts.scheme not in _PORTS:
         raise ValueError("must begin with https:// or http://")
     if "@" in authority:

@@ -29,6 +29,8 @@ REFUSED = [
     ("https://[::1/", "cannot be read"), ("https://[::g]/", "no host|cannot be read"), ("https://example.com:x/", "cannot be read"),
     ("https://example.com:65536/", "cannot be read"), ("https://\ud800.example/", "cannot be read"), ("https://a/\ud800", "cannot be read"),
     ("https://a℀b.example/", "cannot be read"), (f"https://{'ä' * 300}.example/", "cannot be read"),
+    ("https://fa\u00df.example/", "two ways"), ("https://\u03b1\u03c2.example/", "two ways"),
+    ("https://a\u200db.example/", "two ways"), ("https://a\u200cb.example/", "two ways"),
     (f"https://example.com/{'a' * 8192}", "longer than"),
     ("http://2130706433/", "number"), ("http://0x7f000001/", "number"), ("http://0x7f.0.0.1/", "number"), ("http://0177.0.0.1/", "number"),
     ("http://127.1/", "number"), ("http://127.0.1/", "number"), ("http://0/", "number"), ("http://00/", "number"), ("http://0x/", "number"),
