@@ -465,6 +465,25 @@ async def test_a_body_that_is_written_anew_in_its_own_dialect_still_cuts_usage()
     assert reply.content == b"".join(CHUNKS[:3] + CHUNKS[4:])
 
 
+async def test_a_stream_that_breaks_shows_what_waited_for_a_stop_sequence() -> None:
+    events: list[Any] = [
+        {"type": "response.created", "response": {"id": "r", "model": "m"}},
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": {"type": "message", "id": "i", "content": []},
+        },
+        {"type": "response.output_text.delta", "output_index": 0, "item_id": "i", "content_index": 0, "delta": "so E"},
+    ]
+    pieces = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+    upstream, _ = replying(streamed(pieces, httpx.ReadError("gone")))
+    reply = await post(application(upstream), "/v1/openai/chat/completions", chat(stop="END", stream=True))
+    chunks = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: {")]
+    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks[:-1]) == "so E"
+    assert chunks[-1]["error"]["code"] == "provider_broken_reply"
+    assert "[DONE]" not in reply.text
+
+
 async def test_a_host_that_nobody_described_gets_the_very_bytes() -> None:
     upstream, seen = replying(httpx.Response(200, content=CHAT_REPLY))
     body = json.dumps(chat(model="gpt-99", messages=[*HELLO, ECHO, *HELLO])).encode()

@@ -438,9 +438,10 @@ class Translation(_Watch):
         return comment(f"{PREFIX}dropped: {loss_list(self.losses)}") if self.losses and self._comments else b""
 
     def broke(self, error: GatewayError) -> bytes:
+        """What a filter still held back goes out before the error, as it does where the provider itself tells one."""
+        written = self._write([Failed(error.message, status=error.status, type=error.type, code=error.code)])
         self.fail(error, "truncated")
-        failed = Failed(error.message, status=error.status, type=error.type, code=error.code)
-        return self._writer.feed(failed) + self._writer.close()
+        return written + self._writer.close()
 
 
 def _filters(outbound: Outbound, losses: list[Loss]) -> list[Filter]:
