@@ -16,7 +16,7 @@ from dialects.gemini.support import (
     user,
     write,
 )
-from polyglot_cloud.dialects.gemini.contents import OPERATOR
+from polyglot_cloud.dialects.gemini.contents import OPERATOR, contents
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import (
     Audio,
@@ -24,11 +24,15 @@ from polyglot_cloud.neutral import (
     File,
     Image,
     Inline,
+    Loss,
     Mark,
     Message,
     Opaque,
     Refusal,
+    Request,
+    State,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolResult,
@@ -308,3 +312,15 @@ def test_trap_38_marks_and_names_are_dropped_aloud() -> None:
     written = write(request(Message("user", [Text("a", mark=Mark("5m")), Text("b", mark=Mark())], name="Ada")))
     assert pointers(written) == ["/messages", "/messages"]
     assert pointers(write(request(user("a"), tools=[Tool("f", mark=Mark())]))) == ["/tools"]
+
+
+@pytest.mark.parametrize(("signed", "lost"), [(True, []), (False, ["/messages/1"])])
+def test_a_summary_of_thoughts_is_no_loss_where_the_signature_goes_back(signed: bool, lost: list[str]) -> None:
+    raw = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}
+    place = destination()
+    asked = ToolCall("c", "f", "{}", state=State(raw, place.provider, place.model) if signed else None)
+    turn = Message("assistant", [Thinking("hm"), asked], pointer="/messages/1")
+    losses: list[Loss] = []
+    turns = [Message("user", [Text("x")]), turn, Message("user", [ToolResult("c", [Text("y")])])]
+    contents(Request("m", turns), place, losses)
+    assert [loss.pointer for loss in losses] == lost

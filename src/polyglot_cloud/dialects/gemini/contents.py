@@ -82,9 +82,12 @@ class _Turns:
         self._losses = losses
         self._turns: list[_Turn] = []
         self._pointer = "/messages"  # of the message that is being written
+        self._remembers = False  # its signatures go back, and they hold more than the summary of its thoughts
         self._place = ""  # of the message that is read, in the client's list
 
     def add(self, message: Message) -> None:
+        stateful = [block for block in message.blocks if isinstance(block, Text | ToolCall | Opaque)]
+        self._remembers = any(kept(block, self._destination) is not None for block in stateful)
         self._pointer = message.pointer
         if message.role in {"system", "developer"}:
             self._instruct(message)
@@ -163,7 +166,8 @@ class _Turns:
             return [bare] if bare else []
         if role == "user":
             raise Unsupported("A part of a user message has no equivalent at Gemini.", param="messages")
-        self._losses.append(Loss(self._pointer, "dropped", _STATE_IS_BOUND))
+        if not (isinstance(block, Thinking) and block.state is None and self._remembers):
+            self._losses.append(Loss(self._pointer, "dropped", _STATE_IS_BOUND))
         return []
 
     def _unsealed(self, block: Text | ToolCall, *, kept: bool) -> None:
