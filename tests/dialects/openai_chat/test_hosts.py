@@ -200,6 +200,15 @@ def test_a_mark_at_nothing_is_told(message: dict[str, Any], pointers: list[str])
     assert [loss.pointer for loss in read(message, HELLO).losses] == pointers
 
 
+def test_of_two_marks_at_one_place_the_second_is_told() -> None:
+    both = MARK | {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    request = read({"role": "user", "content": [{"type": "text", "text": "x", **both}]}, tools=[function() | both])
+    assert [loss.pointer for loss in request.losses] == [
+        "/messages/0/content/0/prompt_cache_breakpoint",
+        "/tools/0/prompt_cache_breakpoint",
+    ]
+
+
 def test_marks_stay_with_the_text_that_they_stood_at() -> None:
     """`reasoning_details` cut the content anew; each piece keeps the last mark within it."""
     parts = [{"type": "text", "text": "ab", **MARK}, {"type": "text", "text": "cd"}, {"type": "text", "text": "ef"}]

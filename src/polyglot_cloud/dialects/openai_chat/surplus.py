@@ -74,6 +74,8 @@ def found(body: Object) -> list[Loss]:
 
 
 def _strangers(holder: Object, shape: _Shape, at: str) -> Iterator[Loss]:
+    if shape.members.issuperset(_MARKS) and all(holder.get(name) for name in _MARKS):
+        yield Loss(f"{at}/{_MARKS[1]}", "dropped", f"{_MARKS[0]} stands there already")
     for name, value in holder.items():
         if name in shape.inner:
             yield from _in_value(value, shape.inner[name], f"{at}/{name}")
