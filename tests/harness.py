@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ HOSTS = {
 HELLO = [{"role": "user", "content": "hello"}]
 
 
+@cache
+def _built_in() -> catalog.Catalog:
+    return catalog.load()
+
+
+def catalog_with(overlay: Path | None) -> catalog.Catalog:
+    """The built-in one is read once for all tests: it is frozen, and reading it takes longer than most of them."""
+    return _built_in() if overlay is None else catalog.load(overlay=overlay)
+
+
 def application(
     upstream: httpx.AsyncBaseTransport | respx.Router,
     environ: Mapping[str, str] | None = None,
@@ -42,7 +53,7 @@ def application(
     transport = httpx.MockTransport(upstream.async_handler) if isinstance(upstream, respx.Router) else upstream
     given = {name: value for name, value in {**KEYS, **(environ or {})}.items() if value}
     settings = load(given, Path("no-such-folder/.env"))
-    rows = catalog.load(overlay=overlay or settings.catalog)
+    rows = catalog_with(overlay or settings.catalog)
     accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
     rows = rows.choosing(choices(accesses, settings.aliases))
     return create_app(settings, rows, accesses, Parts(transport=transport, today=lambda: today, wall_clock=lambda: NOW))
