@@ -72,6 +72,8 @@ Source = Url | Inline | FileId
 
 @dataclass(slots=True)
 class Text:
+    """The places of `annotations` count from the start of this block, in characters; negative ones lie in the text before it."""
+
     text: str
     annotations: list[dict[str, Any]] | None = None
     logprobs: list[dict[str, Any]] | None = None  # in Chat's shape: {token, logprob, bytes, top_logprobs}
@@ -294,7 +296,8 @@ class Usage:
     `input` always *includes* `cached` and cache writes, `output` always *includes* `reasoning`. `details` counts by kind:
     "cache_write_5m", "cache_write_30m", "cache_write_1h", "cache_write_12h", "cache_write" (ttl unknown), "input_audio",
     "input_image", "output_audio", "output_image", "accepted_prediction", "rejected_prediction", "tool_use_input", "web_search_calls",
-    "cost_usd_ticks" (xAI; 1e10 = $1). `tier` is the service tier that the vendor says it used. `estimated`: part of it is our own
+    "cost_usd_ticks" (xAI; 1e10 = $1), "num_sources_used" (xAI), and of Anthropic's advisor, another model and not in the sums,
+    "advisor_input" and "advisor_output". `tier` is the service tier that the vendor says it used. `estimated`: part of it is our own
     guess, since the vendor told none.
     """
 

@@ -37,7 +37,7 @@ def content_of(message: Object) -> str:
 
 
 def thinking_of(message: Object) -> str:
-    """Two names are in use, and one host has it as a part of the content (Mistral's API reference, 2026-11-22)."""
+    """Two names are in use; Mistral has it as a part of the content (spring-projects/spring-ai issue 5019, read 2026-11-22)."""
     parts = [part.get("thinking") for part in objects_of(message, "content") if part.get("type") == "thinking"]
     named = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
     return named or "".join(map(text_of, parts))

@@ -79,7 +79,9 @@ def _object(holder: Object, name: str) -> Object:
 
 
 def _cached(found: Object) -> int:
-    """OpenAI's place for it; some hosts have it beside the counts (DeepSeek's and Moonshot's API references, 2026-11-22)."""
+    """OpenAI's place for it; DeepSeek has it beside the counts (prism-php/prism pull request 1021, read 2026-11-22). Others are said to
+    have `cached_tokens` there, for which no source was found: a host without the member loses nothing by it.
+    """
     beside = _count(found, "prompt_cache_hit_tokens") or _count(found, "cached_tokens")
     return _count(_object(found, "prompt_tokens_details"), "cached_tokens") or beside
 
