@@ -136,7 +136,7 @@ async def events(way: Way, url: str, seconds: float) -> float:
     end, began, count = time.perf_counter() + seconds, time.process_time(), 0
     while time.perf_counter() < end:
         incoming = await way.ask(url)
-        async for piece in incoming.pieces():
+        while piece := await incoming.piece():
             count += piece.count(b"\n\n")
         await incoming.close()
     return count / (time.process_time() - began)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 import pytest
 
 from polyglot_cloud.asgi import Message, Receive
-from polyglot_cloud.bodies import ClientGone, Pace, content_length, read_body
-from polyglot_cloud.errors import BadRequest, BodyTooLarge, SlowCaller
+from polyglot_cloud.bodies import ClientGone, content_length, read_body
+from polyglot_cloud.errors import BadRequest, BodyTooLarge
 
 LIMIT = 10
 
@@ -70,49 +70,6 @@ async def test_a_body_longer_than_declared_is_held_to_the_limit_too() -> None:
 async def test_a_client_that_leaves(pieces: tuple[bytes | None, ...]) -> None:
     with pytest.raises(ClientGone):
         await read_body(playing(*pieces), LIMIT)
-
-
-async def test_a_client_that_falls_silent() -> None:
-    with pytest.raises(SlowCaller) as caught:
-        await read_body(playing(b"01", more=True), LIMIT, pace=Pace(grace=0.001, bytes_per_second=1e9))
-    assert caught.value.status == 408
-    assert caught.value.headers == {"connection": "close"}
-
-
-class Clock:
-    """Stands still but when a piece arrives: then it moves on by so many seconds."""
-
-    def __init__(self, receive: Receive, seconds: float) -> None:
-        self.now, self._receive, self._seconds = 100.0, receive, seconds
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def receive(self) -> Message:
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)  # a timeout that is over already has struck by now
-        self.now += self._seconds
-        return await self._receive()
-
-
-PACE = Pace(grace=30.0, bytes_per_second=1.0)
-
-
-@pytest.mark.parametrize(("seconds", "arrives"), [(10.0, True), (10.5, True), (11.5, False), (40.0, False)])
-async def test_a_drip_is_cut_off_once_it_falls_behind_its_pace(seconds: float, arrives: bool) -> None:
-    # three bytes buy three seconds: the last piece is still awaited at 31.5 s, no more at 34.5 s
-    clock = Clock(playing(b"a", b"b", b"c", b""), seconds)
-    reading = read_body(clock.receive, LIMIT, pace=PACE, clock=clock)
-    if arrives:
-        assert await reading == b"abc"
-    else:
-        with pytest.raises(SlowCaller):
-            await reading
-
-
-def test_a_pace_gives_time_for_what_has_arrived() -> None:
-    assert Pace(grace=30, bytes_per_second=16_384).allowed(0) == 30
-    assert Pace(grace=30, bytes_per_second=16_384).allowed(32 * 1024 * 1024) == 30 + 2048
 
 
 @pytest.mark.parametrize(

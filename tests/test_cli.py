@@ -172,3 +172,8 @@ def test_an_address_for_others_is_refused(capsys: pytest.CaptureFixture[str]) ->
     status, _, complaint = run(capsys, "serve", "--host", "0.0.0.0")
     assert status == 1
     assert "virtual keys" in complaint.lower()
+
+
+def test_the_listeners_limits_are_the_settings() -> None:
+    limits = cli.limits_of(load({"POLYGLOT_BODY_TIMEOUT": "7", "POLYGLOT_DRAIN_TIMEOUT": "9"}))
+    assert (limits.pace.grace, limits.drain_timeout) == (7.0, 9.0)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -77,11 +76,7 @@ def running(*pieces: bytes | Exception | None, machine: Machine | None = None) -
         source.queue.put_nowait(piece)
     incoming = HttpxReply(httpx.Response(200, stream=source))
     machine = machine or Machine()
-    stream = Stream(machine, incoming)
-    held = AsyncExitStack()
-    held.push_async_callback(incoming.close)
-    stream.hold(held)
-    return stream, machine, source
+    return Stream(machine, incoming), machine, source
 
 
 async def rest(stream: Stream) -> bytes:

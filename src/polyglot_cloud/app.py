@@ -15,22 +15,21 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.routing import Route
 
 from polyglot_cloud import __version__
 from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.asgi import App, Headers, Scope
-from polyglot_cloud.bodies import Pace
 from polyglot_cloud.catalog import BrokenCatalog, Catalog, CatalogFault, Choices
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.door import Door
 from polyglot_cloud.draining import Drain
-from polyglot_cloud.errors import GatewayError, Internal, UnknownPath, WrongMethod
+from polyglot_cloud.errors import GatewayError, UnknownPath, WrongMethod
 from polyglot_cloud.hosts import in_url
 from polyglot_cloud.media import Fetcher
 from polyglot_cloud.pipeline import Pipeline, Rules
 from polyglot_cloud.providers import ADAPTERS, Account, Provider
-from polyglot_cloud.routes.answer import raw_headers, rendered
+from polyglot_cloud.routes.answer import defect, raw_headers, rendered
 from polyglot_cloud.routes.calls import ANY, CallEndpoint, Edge, LastCalls
 from polyglot_cloud.routes.docs import Docs
 from polyglot_cloud.routes.models import Models
@@ -95,14 +94,7 @@ def create_app(
     fetcher = fetcher_of(settings, parts)
     pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher)
     last_calls = LastCalls()
-    edge = Edge(
-        pipeline,
-        parts.drain,
-        settings.max_body_bytes,
-        last_calls,
-        Pace(grace=settings.body_timeout),
-        parts.wall_clock,
-    )
+    edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock)
 
     def faces() -> dict[str, Face]:
         return {name: face_of(catalog, access, parts.today()) for name, access in accesses.items()}
@@ -111,8 +103,7 @@ def create_app(
     models = Models(catalog, rules, parts.today)
     routes = [*calls(edge), *questions(service, models, Docs(faces, __version__))]
     handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
-    router = Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]  # handlers take their own exception
-    router.router = Shortcuts(router.router, hot_paths(edge, accesses))
+    router = Gateway(hot_paths(edge, accesses), routes=routes, exception_handlers=handlers)
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
     return Application(door, parts, pipeline, faces)
 
@@ -193,11 +184,14 @@ def face_of(catalog: Catalog, access: Access, today: date) -> Face:
 # --- routes ---
 
 
-class Shortcuts(Router):
-    """Starlette's router, with the paths that nearly all calls have looked up in one step before its list is gone through."""
+class Gateway(Starlette):
+    """The paths that nearly all calls have are looked up in one step, before middleware and the list of routes: their endpoints see to
+    their own errors.
+    """
 
-    def __init__(self, router: Router, hot: Mapping[str, tuple[App, Mapping[str, str]]]) -> None:
-        super().__init__(routes=router.routes, redirect_slashes=False)
+    def __init__(self, hot: Mapping[str, tuple[App, Mapping[str, str]]], **given: Any) -> None:
+        super().__init__(**given)
+        self.router.redirect_slashes = False
         self._hot = hot
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -205,8 +199,8 @@ class Shortcuts(Router):
         if found is None:
             await super().__call__(scope, receive, send)
             return
-        scope["endpoint"], scope["path_params"] = found
-        await found[0](scope, receive, send)
+        endpoint, scope["path_params"] = found
+        await endpoint(scope, receive, send)
 
 
 def hot_paths(edge: Edge, faces: Iterable[str]) -> dict[str, tuple[App, Mapping[str, str]]]:
@@ -302,5 +296,4 @@ def answer_defect(request: Request, error: Exception) -> Response:
 
     Starlette raises it once more and the server drops the connection, so the client is told not to use it again.
     """
-    message = f"The gateway failed over this request ({type(error).__name__}). Its log has the details."
-    return answer_error(request, Internal(message, headers={"connection": "close"}))
+    return answer_error(request, defect(error))

@@ -1,10 +1,10 @@
 """One request of a client, and what it is answered with. Plain records that the edge, the pipeline and the translation share."""
 
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from polyglot_cloud.asgi import Headers
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.neutral import Need, Peek, Usage
@@ -20,7 +20,7 @@ class Call:
     path      the dialect's path as the client wrote it ("chat/completions", "models/x:countTokens"), without version or query
     template  the same with "{model}" where the path carries the model, else equal to it
     version   the API version in the client's path, None where it named none
-    headers   the client's, names in lower case
+    headers   the client's lines, names in lower case, values in Latin-1
     created   Unix seconds
     elapsed   nanoseconds since it came in
     """
@@ -33,7 +33,7 @@ class Call:
     provider: str | None
     path: str
     template: str
-    headers: list[tuple[str, str]]
+    headers: Headers
     created: int
     elapsed: Callable[[], int]
     version: str | None = None
@@ -73,13 +73,12 @@ class Outcome:
 
 
 class Body(Protocol):
-    """The pieces of a streamed reply. Must be closed whatever happens; `hold` gives it what is freed then."""
+    """The pieces of a streamed reply. Must be closed whatever happens."""
 
     def __aiter__(self) -> "Body": ...
     async def __anext__(self) -> bytes: ...
     async def aclose(self) -> None: ...
     def broke(self, error: GatewayError) -> bytes: ...
-    def hold(self, held: AsyncExitStack) -> None: ...
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from polyglot_cloud import __version__, app, catalog, checkup, server
 from polyglot_cloud.app import Application, choices, create_app, transport_choice, utc_today
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
+from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.logs import written_aside
 from polyglot_cloud.probe import probe
@@ -138,11 +139,15 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
                 lifespan=application.lifespan(),
                 drain=application.parts.drain,
                 companions=companions,
-                limits=replace(server.DEFAULT_LIMITS, drain_timeout=settings.drain_timeout),
+                limits=limits_of(settings),
                 on_ready=on_ready,
             )
         )
     return 0
+
+
+def limits_of(settings: Settings) -> server.Limits:
+    return replace(server.DEFAULT_LIMITS, drain_timeout=settings.drain_timeout, pace=Pace(grace=settings.body_timeout))
 
 
 def sandboxed(accesses: Mapping[str, Access], stack: ExitStack) -> tuple[dict[str, Access], list[server.Companion]]:

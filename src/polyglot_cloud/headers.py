@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
+from polyglot_cloud.asgi import Headers
 from polyglot_cloud.neutral import Loss
 
 PREFIX = "x-polyglot-"
@@ -45,33 +46,40 @@ DOWN_PREFIXES = (
 )
 
 
-def upward(headers: Iterable[tuple[str, str]], *, same_dialect: bool) -> dict[str, str]:
+def upward(headers: Headers, *, same_dialect: bool) -> dict[str, str]:
     """The client's headers that go to the provider. A name that stands several times is joined by commas (RFC 9110, 5.3)."""
     chosen: dict[str, str] = {}
-    named = connection_names(headers := list(headers))
-    for name, value in headers:
-        if (_goes_up(name) and name not in named) if same_dialect else name in ACROSS:
-            bare = value.strip(" \t")  # allowed around a value, refused by h11 (RFC 9110, 5.5)
+    of_the_hop: list[str] = []
+    for raw, value in headers:
+        if raw == b"connection":
+            of_the_hop += _named_by(value)
+        elif name := _going_up(raw, same_dialect):
+            bare = value.decode("latin-1").strip(" \t")  # allowed around a value, refused by h11 (RFC 9110, 5.5)
             chosen[name] = f"{chosen[name]}, {bare}" if name in chosen else bare
+    for name in of_the_hop:
+        chosen.pop(name, None)
     return chosen
 
 
-@lru_cache(maxsize=512)
-def _goes_up(name: str) -> bool:
-    return not (
+@lru_cache(maxsize=1024)
+def _going_up(raw: bytes, same_dialect: bool) -> str:  # a key of the cache, always given by place
+    """The header's name, "" where it stays behind."""
+    name = raw.decode("latin-1")
+    if not same_dialect:
+        return name if name in ACROSS else ""
+    stays = (
         name in HOP_BY_HOP
         or name in CREDENTIALS
         or name in OURS_TO_SET
         or name in OF_THE_CLIENT
         or name.startswith(OF_THE_CLIENT_PREFIXES)
     )
+    return "" if stays else name
 
 
-def connection_names(headers: Iterable[tuple[str, str]]) -> frozenset[str]:
+def _named_by(connection: bytes) -> list[str]:
     """Headers that `Connection` names are hop-by-hop as well (RFC 9110, 7.6.1)."""
-    return frozenset(
-        word.strip().lower() for name, value in headers if name == "connection" for word in value.split(",")
-    )
+    return [word.strip().lower() for word in connection.decode("latin-1").split(",")]
 
 
 def downward(headers: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -47,13 +46,6 @@ class Opened:
     incoming: Incoming
     headers: dict[str, str]
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, GatewayError):
-            error.headers.update(self.headers)
-
 
 class Pipeline:
     def __init__(
@@ -82,12 +74,21 @@ class Pipeline:
 
         A streamed body holds the attempt's connection and must be closed.
         """
-        target = self.target(call)
-        async with AsyncExitStack() as stack:
-            reply = await self._attempt(call, target, stack)
-            if not isinstance(reply.body, bytes):
-                reply.body.hold(stack.pop_all())
-            return reply
+        target, outbound = await self._outbound(call, self.target(call))
+        if outbound.copies > 1:
+            return await self._several(call, target, outbound)
+        opened = await self._open(call, target, outbound)
+        try:
+            if call.peek.stream:
+                return await self._stream(call, target, outbound, opened)
+            body = await opened.incoming.read(MAX_REPLY)
+            await opened.incoming.close()
+            return self._whole(call, target, outbound, [body], opened.headers)
+        except BaseException as error:
+            await opened.incoming.close()
+            if isinstance(error, GatewayError):
+                error.headers.update(opened.headers)
+            raise
 
     def target(self, call: Call) -> Target:
         """Who answers this call. Raises UnknownModel, RetiredModel, BadRequest, Unsupported.
@@ -128,25 +129,19 @@ class Pipeline:
             emulate=plan.emulate,
         )
 
-    async def _attempt(self, call: Call, target: Target, stack: AsyncExitStack) -> Reply:
-        target, outbound = await self._outbound(call, target)
-        if outbound.copies > 1:
-            return await self._several(call, target, outbound)
-        opened = await self._open(call, target, outbound, stack)
-        with opened:
-            if call.peek.stream:
-                return await self._stream(call, target, outbound, opened)
-            return self._whole(call, target, outbound, [await opened.incoming.read(MAX_REPLY)], opened.headers)
-
-    async def _open(self, call: Call, target: Target, outbound: translate.Outbound, stack: AsyncExitStack) -> Opened:
-        """Sends, and sees to it that a 200 has come. What was opened is closed with the stack."""
+    async def _open(self, call: Call, target: Target, outbound: translate.Outbound) -> Opened:
+        """Sends, and sees to it that a 200 has come. What is returned must be closed."""
         provider = self.providers[target.provider]
         incoming = await send(self._transport, self._addressed(call, provider, outbound), self._rules.timeouts)
-        stack.push_async_callback(incoming.close)
-        opened = Opened(incoming, {**provider.public(downward(incoming.headers)), **told(call, target, outbound)})
-        with opened:
+        headers = {**provider.public(downward(incoming.headers)), **told(call, target, outbound)}
+        try:
             await self._check(target, provider, incoming)
-        return opened
+        except BaseException as error:
+            await incoming.close()
+            if isinstance(error, GatewayError):
+                error.headers.update(headers)
+            raise
+        return Opened(incoming, headers)
 
     async def _check(self, target: Target, provider: Provider, incoming: Incoming) -> None:
         if 300 <= incoming.status < 400:
@@ -169,10 +164,14 @@ class Pipeline:
         return self._whole(call, target, outbound, [body for body, _ in answers], answers[0][1])
 
     async def _ask(self, call: Call, target: Target, outbound: translate.Outbound) -> tuple[bytes, dict[str, str]]:
-        async with AsyncExitStack() as stack:
-            opened = await self._open(call, target, outbound, stack)
-            with opened:
-                return await opened.incoming.read(MAX_REPLY), opened.headers
+        opened = await self._open(call, target, outbound)
+        try:
+            return await opened.incoming.read(MAX_REPLY), opened.headers
+        except GatewayError as error:
+            error.headers.update(opened.headers)
+            raise
+        finally:
+            await opened.incoming.close()
 
     async def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:
         """A word that we do not know, of a client whose dialect the provider speaks, is left to the provider to judge: it may be newer

@@ -3,6 +3,7 @@
     Upgrade             ignored, as RFC 9110 section 7.8 allows: the request is answered as what it is in HTTP/1.1
     a client leaves     every call of its connection learns of it, the pipelined ones too; those that wait never start
     heads               bounded in bytes, lines and seconds before a call begins: 431, 414, 408
+    bodies              bounded in pace, as the app reads them (cycle.py)
     trailers            are read and dropped: the app has its headers already
     unread bodies       the answer says `connection: close`, and the connection ends after it
 
@@ -11,16 +12,20 @@ The ground is uvicorn 0.54 and httptools 0.9 (protocols/http/httptools_impl.py);
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import Any
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from polyglot_cloud import wire
-from polyglot_cloud.asgi import DEPARTURE, App, Departure, Message, Receive, Scope, Send
+from polyglot_cloud.asgi import DEPARTURE, Departure
+from polyglot_cloud.cycle import DEFAULT_PACE, Cycle
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application
+_EARLY = 0.001
+"""Timers may fire a moment early: a clock of milliseconds rounds."""
 
 
 class Refusal(Exception):
@@ -47,10 +52,10 @@ def _too_much(what: str) -> Refusal:
     return Refusal(431, "request_header_fields_too_large", f"The head of the request is too large: {what}.")
 
 
-def _departure(cycle: RequestResponseCycle) -> Departure:
+def _departure(cycle: Cycle) -> Departure:
     """The call's, which its app finds in the scope."""
     scope: Any = cycle.scope  # a key of ours, which uvicorn's type does not have
-    departure: Departure = scope.setdefault(DEPARTURE, Departure())
+    departure: Departure = scope[DEPARTURE]
     return departure
 
 
@@ -62,19 +67,23 @@ class Protocol(HttpToolsProtocol):
     target_size = 16 * 1024
     head_seconds = 30.0
     linger_seconds = 5.0
+    pace = DEFAULT_PACE
     queued_calls = 16
     """So many pipelined calls may wait before the connection is read no further."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._answering: RequestResponseCycle | None = None
+        self.cycle: Cycle = None  # type: ignore[assignment]  # as in uvicorn: there is none before the first request
+        self._answering: Cycle | None = None
         self._refusal: Refusal | None = None
+        self._queued: deque[Cycle] = deque()  # pipelined calls, in their order
         self._deaf = False  # what still comes is thrown away
-        self._unread = False  # the answer began before its request's body had ended
         self._in_head = False
         self._head = 0
         self._silent = 0  # bytes since the last that belonged to a body or ended a message
         self._head_timer: asyncio.TimerHandle | None = None
+        self._asked_by = 0.0  # when an idle connection has to have asked again
+        self._lingering: asyncio.TimerHandle | None = None
 
     @property
     def _idle(self) -> bool:
@@ -90,7 +99,9 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """In uvicorn, only the newest call is told, which with pipelining is not the one that runs."""
         self._stop_head_timer()
-        self._unset_keepalive_if_required()
+        for timer in (self._lingering, self.timeout_keep_alive_task):
+            if timer is not None:
+                timer.cancel()
         self._disconnect()
         super().connection_lost(exc)
 
@@ -102,28 +113,42 @@ class Protocol(HttpToolsProtocol):
         self.loop.call_later((self.config.timeout_graceful_shutdown or 0) / 2, self.transport.abort)
 
     def _disconnect(self) -> None:
-        for cycle in (self._answering, self.cycle, *(queued for queued, _ in self.pipeline)):
+        for cycle in (self._answering, self.cycle, *self._queued):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
                 _departure(cycle).leave()
-        self.pipeline.clear()
+        self._queued.clear()
 
     def _await_request(self) -> None:
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        """One timer for all waits of a connection: it is set anew when it fires, not at each request."""
+        self._asked_by = self.loop.time() + self.timeout_keep_alive
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_at(self._asked_by, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if not self._idle or self._in_head or self._deaf:
+            return  # the wait that comes next has its own
+        if self.loop.time() + _EARLY < self._asked_by:
+            self.timeout_keep_alive_task = self.loop.call_at(self._asked_by, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """In uvicorn, each request takes down a timer that the next one puts up again."""
 
     # --- what comes in ---
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._unset_keepalive_if_required()
         self._silent += len(data)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._feed(rest) :]
+            if (taken := self._feed(data)) < len(data):
+                rest = memoryview(data)[taken:]
+                while rest:
+                    rest = rest[self._feed(rest) :]
             if (
                 self._silent > self.head_size
             ):  # a line without end, of a head, a trailer or a chunk, which no callback shows
@@ -133,10 +158,13 @@ class Protocol(HttpToolsProtocol):
         except Refusal as refusal:
             self._refuse(refusal)
         else:
-            if self._idle and not self._in_head:  # empty lines only, which are no reason to stay for ever
+            if self._in_head:
+                if self._head_timer is None:
+                    self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
+            elif self._idle:  # empty lines only, which are no reason to stay for ever
                 self._await_request()
 
-    def _feed(self, data: memoryview) -> int:
+    def _feed(self, data: bytes | memoryview) -> int:
         """Says how much of it was taken: all, or all up to the end of a head with an Upgrade, which llhttp reads no further than.
 
         That head has had no effect yet (`_should_upgrade`). It is fed again without the Upgrade, and then what follows is its body.
@@ -169,7 +197,6 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head, self._head = True, 0
-        self._start_head_timer()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -195,21 +222,56 @@ class Protocol(HttpToolsProtocol):
         """In uvicorn, nothing is read while a pipelined call waits, and so nobody sees that the client left."""
         self._in_head = False
         self._stop_head_timer()
-        super().on_headers_complete()
-        if 0 < len(self.pipeline) < self.queued_calls:
-            self.flow.resume_reading()
+        version = self.parser.get_http_version()
+        if self.parser.should_upgrade():
+            return  # see `_feed`
+        self._complete_scope(version)
+        before, self.cycle = self.cycle, self._cycle(keep_alive=version != "1.0" and self.parser.should_keep_alive())
+        if before is None or before.response_complete:
+            self._begin(self.cycle)
+            return
+        self._queued.append(self.cycle)
+        if len(self._queued) >= self.queued_calls:
+            self.flow.pause_reading()
+
+    def _complete_scope(self, version: str) -> None:
+        scope: Any = self.scope  # a key of ours, which uvicorn's type does not have
+        raw_path, query = _target(self.url)
+        path = raw_path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"], scope["query_string"] = raw_path, query
+        scope[DEPARTURE] = Departure()
+
+    def _cycle(self, *, keep_alive: bool) -> Cycle:
+        return Cycle(
+            self.loop,
+            self.pace,
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
 
     def on_body(self, body: bytes) -> None:
         self._silent = 0
-        super().on_body(body)
+        if self.parser.should_upgrade() or self.cycle.response_complete:
+            return
+        self.cycle.add(body)
+        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         self._silent = 0
         super().on_message_complete()
-
-    def _start_head_timer(self) -> None:
-        self._stop_head_timer()
-        self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
@@ -220,7 +282,7 @@ class Protocol(HttpToolsProtocol):
         if self._idle:
             self._refuse(Refusal(408, "request_timeout", f"The head of the request took over {self.head_seconds:g} s."))
         else:  # costs nothing while an earlier call holds the connection anyway
-            self._start_head_timer()
+            self._head_timer = self.loop.call_later(self.head_seconds, self._head_is_late)
 
     # --- what goes out ---
 
@@ -236,7 +298,7 @@ class Protocol(HttpToolsProtocol):
         if self._idle:
             self._speak(refusal)
         elif self.cycle.more_body:  # it broke within a body: that call can never be whole
-            alone = not self.pipeline and not self.cycle.response_started
+            alone = not self._queued and not self.cycle.response_started
             self._disconnect()
             if alone:
                 self._speak(refusal)
@@ -256,51 +318,34 @@ class Protocol(HttpToolsProtocol):
         self._deaf = True
         self.flow.resume_reading()
         self.transport.write_eof()
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.linger_seconds, self.transport.abort)
+        self._lingering = self.loop.call_later(self.linger_seconds, self.transport.abort)
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.transport.is_closing() or not self._idle:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
+        self.flow.resume_reading()
+        if self._queued:
+            self._begin(self._queued.popleft())
+            return
+        self._await_request()
         if self._refusal is not None:
             self._speak(self._refusal)
-        elif self._unread:
+        elif self._answering is not None and self._answering.unread:
             self._linger()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
+    def _begin(self, cycle: Cycle) -> None:
         self._answering = cycle
         _departure(cycle).gone = cycle.disconnected
+        task = self.loop.create_task(cycle.run_asgi(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
-        async def answer(scope: Any, receive: Any, send: Any) -> None:
-            await self._answer(cycle, app, scope, receive, send)  # type: ignore[arg-type]  # uvicorn's words for ASGI and ours
 
-        super()._start_asgi_task(cycle, answer)
-
-    async def _answer(self, cycle: RequestResponseCycle, app: App, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await app(scope, receive, self._closing(cycle, send) if cycle.more_body else send)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or not task.cancelling():
-                raise
-            # uvicorn's shutdown has cancelled it, which it has logged, and would take for an error of the app
-            cycle.disconnected = True
-            self.transport.abort()
-
-    def _closing(self, cycle: RequestResponseCycle, send: Send) -> Send:
-        """A `send` that ends the connection where the answer begins before the body has ended.
-
-        uvicorn keeps it, and then what is left of the body stands where the next request should, unless the client did not send it at all
-        (`Expect: 100-continue`): then the next request is taken for the body.
-        """
-
-        async def closing(message: Message) -> None:
-            early = message["type"] == "http.response.start" and cycle.more_body
-            if early:
-                cycle.keep_alive = False  # makes uvicorn say so
-            await send(message)
-            if early:
-                self._unread, cycle.keep_alive = True, True  # but the close is ours, in on_response_complete
-
-        return closing
+def _target(url: bytes) -> tuple[bytes, bytes]:
+    """Path and query of a request's target; the absolute form, and a fragment, take the long way."""
+    if not url.startswith(b"/") or url.startswith(b"//") or b"#" in url:
+        parsed = httptools.parse_url(url)
+        return parsed.path, parsed.query or b""
+    path, _, query = url.partition(b"?")
+    return path, query

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import uvicorn
 
 from polyglot_cloud.asgi import App
+from polyglot_cloud.cycle import DEFAULT_PACE, Pace
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.listeners import Listener
 from polyglot_cloud.protocol import Protocol
@@ -42,12 +43,15 @@ class Crashed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds. `keep_alive` is longer than the idle time of common client pools, so that the client is the one who hangs up."""
+    """Seconds. `keep_alive` is longer than the idle time of common client pools, so that the client is the one who hangs up.
+    `pace` is that of requests' bodies.
+    """
 
     drain_timeout: float = 30.0
     last_words: float = 2.0
     close_timeout: int = 2
     keep_alive: int = 75
+    pace: Pace = DEFAULT_PACE
 
 
 DEFAULT_LIMITS = Limits()
@@ -203,6 +207,11 @@ def _signals(stop: Stop) -> Iterator[None]:
         release()
 
 
+def _protocol(pace: Pace) -> type[Protocol]:
+    """Uvicorn takes a class, and makes its instances itself."""
+    return type("Protocol", (Protocol,), {"pace": pace})
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server on sockets of ours, with its hands off signals and lifespan."""
 
@@ -210,7 +219,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Protocol,
+                http=_protocol(limits.pace),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

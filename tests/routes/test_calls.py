@@ -10,7 +10,12 @@ import pytest
 
 from harness import HELLO, application
 from polyglot_cloud.app import Application
+from polyglot_cloud.call import Call, Reply
+from polyglot_cloud.cycle import Pace
+from polyglot_cloud.pipeline import Pipeline
 from polyglot_cloud.routes.calls import template
+from polyglot_cloud.server import Limits, Stop, serve
+from polyglot_cloud.sockets import Bound, Port
 
 CHUNK = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m",'
@@ -108,12 +113,48 @@ async def test_a_client_that_leaves_while_it_sends_is_no_error() -> None:
     assert visit.got.empty()
 
 
-async def test_a_body_that_never_comes_is_a_408() -> None:
-    visit = Visit(application(Upstream(), {"POLYGLOT_BODY_TIMEOUT": "0.01"}), None)
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/v1/chat/completions", {"code": "request_timeout"}),
+        ("/any/v1/responses", {"code": "request_timeout"}),
+        ("/any/v1/messages", {"type": "invalid_request_error"}),
+        ("/any/v1beta/models/m:generateContent", {"code": 408}),
+    ],
+)
+async def test_a_body_that_never_comes_is_a_408_in_the_clients_dialect(path: str, error: dict[str, Any]) -> None:
+    app = application(Upstream())
+    ready: asyncio.Future[list[Bound]] = asyncio.get_running_loop().create_future()
+    stop = Stop()
+    limits = Limits(drain_timeout=0, last_words=0, pace=Pace(grace=0.02))
+    serving = asyncio.create_task(
+        serve(app.app, [Port("openai", 0)], limits=limits, stop=stop, on_ready=ready.set_result)
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", (await ready)[0].port)
+    writer.write(
+        b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        % path.encode()
+    )
+    head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+    writer.close()
+    stop.ask()
+    await serving
+    assert head.split()[1] == b"408"
+    assert b"connection: close" in head
+    assert json.loads(body)["error"].items() >= error.items()
+
+
+async def test_a_defect_is_told_in_the_clients_dialect_and_raised_for_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handle(self: Pipeline, call: Call) -> Reply:
+        raise ZeroDivisionError("of ours")
+
+    monkeypatch.setattr(Pipeline, "handle", handle)
+    visit = Visit(application(Upstream()), {"model": "m", "max_tokens": 1, "messages": HELLO}, "/v1/any/messages")
     head, body = await visit.message(), await visit.message()
-    await visit.over()
-    assert head["status"] == 408
-    assert json.loads(body["body"])["error"]["code"] == "request_timeout"
+    with pytest.raises(ZeroDivisionError):
+        await visit.over()
+    assert (head["status"], json.loads(body["body"])["type"]) == (500, "error")
+    assert (b"connection", b"close") in head["headers"]
 
 
 async def test_a_stream_that_the_drain_cuts_is_told_in_band() -> None:

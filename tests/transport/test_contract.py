@@ -92,10 +92,9 @@ async def test_what_came_before_the_break_is_handed_on(transport: httpx.AsyncBas
     talk, _ = answering(CHUNKED + b"5\r\nhello\r\n", close=True)()
     async with peer(talk) as served:
         incoming = await ask(transport, served.url)
-        pieces = incoming.pieces()
-        assert await anext(pieces) == b"hello"
+        assert await incoming.piece() == b"hello"
         with pytest.raises(BrokenReply):
-            await anext(pieces)
+            await incoming.piece()
         await incoming.close()
 
 
@@ -216,12 +215,30 @@ async def test_each_piece_is_there_as_soon_as_it_has_come(transport: httpx.Async
 
     async with peer(talk) as served:
         incoming = await ask(transport, served.url)
-        pieces = incoming.pieces()
-        for expected in (b"one", b"two"):
+        for expected in (b"one", b"two", b"", b""):
             turn.set()
-            assert await anext(pieces) == expected
+            assert await incoming.piece() == expected
+        await incoming.close()
+
+
+async def test_a_wait_that_is_cancelled_loses_nothing(transport: httpx.AsyncBaseTransport) -> None:
+    turn = asyncio.Event()
+
+    async def talk(line: Line) -> None:
+        await line.request()
+        await line.say(CHUNKED)
+        await turn.wait()
+        await line.say(b"3\r\none\r\n0\r\n\r\n")
+        await line.gone()
+
+    async with peer(talk) as served:
+        incoming = await ask(transport, served.url)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(incoming.piece(), 0)
         turn.set()
-        assert await anext(pieces, None) is None
+        assert await incoming.piece() == b"one"
+        assert await incoming.piece() == b""
         await incoming.close()
 
 
@@ -361,9 +378,7 @@ async def test_a_reply_that_is_closed_before_its_end_hangs_up(transport: httpx.A
     talk, _ = answering(HEAD + b"Content-Length: 9\r\n\r\nhello")()
     async with peer(talk) as served:
         incoming = await ask(transport, served.url)
-        pieces = incoming.pieces()
-        assert await anext(pieces) == b"hello"
-        await pieces.aclose()
+        assert await incoming.piece() == b"hello"
         await incoming.close()
         await until(lambda: not served.open)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from polyglot_cloud import wire
 from polyglot_cloud.asgi import Send
 from polyglot_cloud.dialects import Dialect
-from polyglot_cloud.errors import GatewayError, ProviderError
+from polyglot_cloud.errors import GatewayError, Internal, ProviderError
 
 JSON = "application/json"
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -51,6 +51,12 @@ def rendered(error: GatewayError, dialect: Dialect) -> tuple[int, dict[str, str]
     if raw is not None and raw.dialect == dialect.name:
         return raw.status, {**headers, "content-type": raw.content_type}, raw.body
     return error.status, {**headers, "content-type": JSON}, wire.encode(dialect.write_error(error))
+
+
+def defect(error: BaseException) -> Internal:
+    """What a client is told of a defect of ours; the log has its traceback."""
+    message = f"The gateway failed over this request ({type(error).__name__}). Its log has the details."
+    return Internal(message, headers={"connection": "close"})
 
 
 async def send_error(send: Send, error: GatewayError, dialect: Dialect) -> None:

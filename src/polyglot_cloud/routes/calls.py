@@ -5,18 +5,18 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from polyglot_cloud import wire
 from polyglot_cloud.asgi import DEPARTURE, Receive, Scope, Send
-from polyglot_cloud.bodies import DEFAULT_PACE, ClientGone, Pace, content_length, read_body
+from polyglot_cloud.bodies import ClientGone, content_length, read_body
 from polyglot_cloud.call import Call, Reply
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
 from polyglot_cloud.headers import PREFIX, query_upward
 from polyglot_cloud.pipeline import Pipeline
-from polyglot_cloud.routes.answer import raw_headers, send_error, send_whole
+from polyglot_cloud.routes.answer import defect, raw_headers, send_error, send_whole
 from polyglot_cloud.routes.presence import Presence
 
 log = logging.getLogger("polyglot_cloud.calls")
@@ -57,6 +57,21 @@ class LastCalls:
         return list(self._took.get(provider, ()))
 
 
+class Ids:
+    """128 random bits each, in hex. They are drawn in lots: a system call for each would cost more than the rest of it."""
+
+    LOT = 256
+
+    def __init__(self) -> None:
+        self._drawn: list[str] = []
+
+    def next(self) -> str:
+        if not self._drawn:
+            drawn = secrets.token_hex(16 * self.LOT)
+            self._drawn = [drawn[at : at + 32] for at in range(0, len(drawn), 32)]
+        return self._drawn.pop()
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """What every calling endpoint needs. `wall_clock` is in Unix seconds."""
@@ -65,8 +80,8 @@ class Edge:
     drain: Drain
     max_body: int
     last_calls: LastCalls
-    pace: Pace = DEFAULT_PACE
     wall_clock: Callable[[], float] = time.time
+    ids: Ids = field(default_factory=Ids)
 
 
 class CallEndpoint:
@@ -84,17 +99,20 @@ class CallEndpoint:
         try:
             with self._edge.drain.track():
                 length = content_length(scope)
-                body = await read_body(receive, self._edge.max_body, content_length=length, pace=self._edge.pace)
+                body = await read_body(receive, self._edge.max_body, content_length=length)
                 call = self._call(scope, body, began)
-                async with Presence(receive, scope.get(DEPARTURE)):
+                with Presence(receive, scope.get(DEPARTURE)):
                     answer.reply = await self._edge.pipeline.handle(call)
-                    await answer.give()
+                    await answer.give(answer.reply)
         except GatewayError as error:
             if call is not None:
                 error.headers.setdefault(f"{PREFIX}request-id", call.id)
             await answer.fail(error)
         except ClientGone:
             answer.note = "client gone"
+        except Exception as error:
+            await answer.fail(defect(error))
+            raise  # the server logs it with its traceback
         finally:
             await answer.close()
             self._log(call, answer, (time.perf_counter_ns() - began) / 1e9)
@@ -107,7 +125,7 @@ class CallEndpoint:
         peek = self._dialect.peek(value, path)
         provider = None if parameters["provider"] == ANY else parameters["provider"]
         return Call(
-            id=secrets.token_hex(16),
+            id=self._edge.ids.next(),
             dialect=self._dialect,
             body=body,
             value=value,
@@ -115,7 +133,7 @@ class CallEndpoint:
             provider=provider,
             path=path,
             template=template(path, peek.model) if "{call}" in self._path else path,
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+            headers=scope["headers"],
             created=int(self._edge.wall_clock()),
             elapsed=lambda: time.perf_counter_ns() - began,
             version=scope.get("state", {}).get("api_version"),
@@ -192,9 +210,7 @@ class _Answer:
         self.status: int | None = None
         self.note = ""
 
-    async def give(self) -> None:
-        reply = self.reply
-        assert reply is not None  # noqa: S101  # called with a reply in place
+    async def give(self, reply: Reply) -> None:
         self.status = reply.status
         if isinstance(reply.body, bytes):
             await send_whole(self._send, reply.status, reply.headers, reply.body)

@@ -19,7 +19,7 @@ class Presence:
         self._watcher: asyncio.Task[None] | None = None
         self._gone = False
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # ASGI apps run in tasks
         self._task = task
@@ -40,7 +40,7 @@ class Presence:
         self._gone = True
         self._task.cancel()
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._watcher is not None:

@@ -1,7 +1,7 @@
 """Replies of any httpx transport: httpx's own, where ours lacks what is asked for, and what tests put in the network's place."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 
@@ -15,25 +15,48 @@ from polyglot_cloud.transport.native import NativeTransport
 class HttpxReply(Incoming):
     """An httpx.Response that nobody has read yet."""
 
-    __slots__ = ("_response",)
+    __slots__ = ("_pending", "_response", "_source")
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
         self.status = response.status_code
         self.headers = joined(response.headers.raw)
+        self._source: AsyncIterator[bytes] | None = None
+        self._pending: asyncio.Task[bytes] | None = None
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        stream = self._response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101  # what an async transport returns
+    async def piece(self) -> bytes:
+        if self._pending is None:
+            self._pending = asyncio.ensure_future(self._next())
+        # shielded: httpx's iterators end for good where they are cancelled
+        piece = await asyncio.shield(self._pending)
+        self._pending = None
+        return piece
+
+    async def _next(self) -> bytes:
+        if self._source is None:
+            stream = self._response.stream
+            assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101  # what an async transport returns
+            self._source = aiter(stream)
         try:
-            async for piece in stream:
-                yield piece
+            async for piece in self._source:
+                if piece:
+                    return piece
         except httpx.HTTPError as error:
             raise wire_error(error) from error
+        return b""
 
     async def close(self) -> None:
         # a cancelled call must still give its connection back
-        await asyncio.shield(self._response.aclose())
+        await asyncio.shield(self._close())
+
+    async def _close(self) -> None:
+        if self._pending is not None:
+            self._pending.cancel()
+            await asyncio.wait({self._pending})
+            self._pending = None
+        if isinstance(self._source, AsyncGenerator):
+            await self._source.aclose()
+        await self._response.aclose()
 
 
 async def send(transport: httpx.AsyncBaseTransport, outgoing: Outgoing, timeouts: Timeouts) -> Incoming:

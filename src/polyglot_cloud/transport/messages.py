@@ -1,7 +1,7 @@
 """What callers of the transport see: a request to send, and a reply that is open."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from polyglot_cloud.errors import BrokenReply, WireError
@@ -46,8 +46,11 @@ class Incoming(ABC):
     headers: dict[str, str]
 
     @abstractmethod
-    def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Raises WireError where the body breaks off or stays silent for too long."""
+    async def piece(self) -> bytes:
+        """What has come since the last one, b"" at the end. Raises WireError where the body breaks off or stays silent for too long.
+
+        Where it is cancelled nothing is lost: the next call gives what this one waited for.
+        """
 
     @abstractmethod
     async def close(self) -> None: ...
@@ -56,23 +59,21 @@ class Incoming(ABC):
         """The whole body. Raises BrokenReply beyond `limit` bytes."""
         parts: list[bytes] = []
         size = 0
-        async for piece in self.pieces():
+        while piece := await self.piece():
             size += len(piece)
             if size > limit:
                 raise BrokenReply(f"The provider's answer is larger than {limit} bytes.")
             parts.append(piece)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def start(self, limit: int) -> bytes:
         """As much of the body as comes, `limit` bytes at most: an error counts by its status, however its body ends."""
         parts: list[bytes] = []
         size = 0
         try:
-            async for piece in self.pieces():
+            while size < limit and (piece := await self.piece()):
                 parts.append(piece)
                 size += len(piece)
-                if size >= limit:
-                    break
         except WireError:
             pass
         return b"".join(parts)[:limit]

@@ -1,11 +1,9 @@
 """An open reply of a connection of ours."""
 
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import httpx
 
-from polyglot_cloud.errors import BrokenReply
 from polyglot_cloud.transport.failures import wire_error
 from polyglot_cloud.transport.messages import Incoming
 
@@ -60,26 +58,11 @@ class Reply(Incoming):
             self._connection.taken()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def piece(self) -> bytes:
         try:
-            while piece := await self.receive():
-                yield piece
+            return await self.receive()
         except httpx.HTTPError as error:
             raise wire_error(error) from error
-
-    async def read(self, limit: int) -> bytes:
-        """As of any reply, without a generator in between: most are whole by now."""
-        parts: list[bytes] = []
-        size = 0
-        try:
-            while piece := await self.receive():
-                parts.append(piece)
-                size += len(piece)
-                if size > limit:
-                    raise BrokenReply(f"The provider's answer is larger than {limit} bytes.")
-        except httpx.HTTPError as error:
-            raise wire_error(error) from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def close(self) -> None:
         self.drop()
