@@ -14,7 +14,7 @@ from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError
 from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
 from polyglot_cloud.media import Fetcher
-from polyglot_cloud.neutral import Loss, Need
+from polyglot_cloud.neutral import Need
 from polyglot_cloud.providers import Provider
 from polyglot_cloud.stream import Stream
 from polyglot_cloud.transport import Incoming, Outgoing, Timeouts, send
@@ -179,12 +179,12 @@ class Pipeline:
         """
         try:
             request = translate.read(call, target)
-            inlined: list[Loss] = []
-            if request is not None:
-                takes_url = target.dialect.takes_url
-                request, inlined = await media.inline(request, takes_url, self._fetcher, call.value)
+            if request is None:
+                return target, translate.outgoing(call, target, None)
+            request, inlined = await media.inline(request, target.dialect.takes_url, self._fetcher, call.value)
             outbound = translate.outgoing(call, target, request)
-            outbound.losses = [*inlined, *outbound.losses]
+            if inlined:
+                outbound.losses = [*inlined, *outbound.losses]
             return target, outbound
         except BadRequest as error:
             if not target.passable or error.code not in PERHAPS_NEWER:
@@ -197,11 +197,11 @@ class Pipeline:
         headers.setdefault("user-agent", self._rules.user_agent)
         for name, value in provider.hints.items():
             headers.setdefault(name, value)
-        headers |= outbound.headers
+        if outbound.headers:
+            headers |= outbound.headers
         headers |= provider.headers()
         headers["content-type"] = "application/json"
         headers["accept-encoding"] = "identity"
-        headers["content-length"] = str(len(outbound.body))
         version = call.version if outbound.passed else None
         return Outgoing("POST", provider.url(outbound.path, version), headers, outbound.body)
 

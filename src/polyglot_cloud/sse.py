@@ -37,6 +37,11 @@ class Decoder:
         self._returned = False  # a CR is in the buffer; to look for it at each piece would be quadratic
 
     @property
+    def idle(self) -> bool:
+        """Whether all that came was whole events."""
+        return not self._buffer
+
+    @property
     def pending(self) -> bytes:
         return bytes(self._buffer)
 

@@ -6,7 +6,7 @@ standard library. NaN, infinities and invalid UTF-8 are refused by both.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -161,17 +161,17 @@ _HIDDEN_NAME = re.compile(rb'"[^"\\]{0,40}\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4}|
 """A member's name with an escape in it, where it could be one of ours: those are short, and plain letters."""
 
 
-def repeated(body: bytes, names: Iterable[str]) -> str | None:
+def repeated(body: bytes, names: Collection[str]) -> str | None:
     """A name among `names` that stands twice at the top level, so that we and the provider could read different values.
 
     Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one.
     """
-    names = tuple(names)
     if not (b"\\u" in body and _HIDDEN_NAME.search(body)) and not _any_twice(body, names):
         return None
     found = members(body)
     if found is None:
         return None
+    names = frozenset(names)
     seen: set[str] = set()
     for member in found:
         if member.name in seen and member.name in names:
@@ -180,13 +180,13 @@ def repeated(body: bytes, names: Iterable[str]) -> str | None:
     return None
 
 
-@lru_cache(maxsize=64)
-def _quoted(names: tuple[str, ...]) -> tuple[bytes, ...]:
-    return tuple(f'"{name}"'.encode() for name in names)
+@lru_cache(maxsize=512)
+def _quoted(name: str) -> bytes:
+    return f'"{name}"'.encode()
 
 
-def _any_twice(body: bytes, names: tuple[str, ...]) -> bool:
-    for quoted in _quoted(names):
+def _any_twice(body: bytes, names: Collection[str]) -> bool:
+    for quoted in map(_quoted, names):
         at = body.find(quoted)
         if at >= 0 and body.find(quoted, at + 1) >= 0:
             return True

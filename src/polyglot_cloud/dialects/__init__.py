@@ -83,6 +83,7 @@ class Dialect:
     unframed        a streamed reply may also come as one JSON array, by the client's own wish
     is_mere_content whether a record of a stream is nothing but a piece of content, told without decoding it; what tells the end, usage that
                     counts or an error never is
+    is_mere_run     the same of bytes that may be several such records; False where it is not certain
     takes_url       whether a block's URL goes up as it is; what is behind the others is fetched and sent inline
     """
 
@@ -105,3 +106,4 @@ class Dialect:
     unframed: bool = False
     takes_url: Callable[[Block], bool] = lambda block: True
     is_mere_content: Callable[[Record], bool] = lambda record: False
+    is_mere_run: Callable[[bytes], bool] = lambda piece: False

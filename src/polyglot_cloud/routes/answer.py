@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from polyglot_cloud import wire
 from polyglot_cloud.asgi import Send
@@ -16,12 +17,14 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Whatever a provider wrote, a value holds no control character when it leaves here: the server would break off over it."""
     return [
-        (
-            name.lower().encode("latin-1"),
-            value.encode() if value.isascii() and value.isprintable() else _harmless(value),
-        )
+        (_raw(name), value.encode() if value.isascii() and value.isprintable() else _harmless(value))
         for name, value in headers.items()
     ]
+
+
+@lru_cache(maxsize=512)  # the same few names stand in every answer
+def _raw(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 def _harmless(value: str) -> bytes:
@@ -29,7 +32,8 @@ def _harmless(value: str) -> bytes:
 
 
 async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    heads = raw_headers({**headers, "content-length": str(len(body))})
+    heads = raw_headers(headers)
+    heads.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": heads})
     await send({"type": "http.response.body", "body": body})
 

@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from polyglot_cloud import wire
@@ -15,6 +15,7 @@ from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
 from polyglot_cloud.headers import PREFIX, query_upward
+from polyglot_cloud.log_record import Line
 from polyglot_cloud.pipeline import Pipeline
 from polyglot_cloud.routes.answer import defect, raw_headers, send_error, send_whole
 from polyglot_cloud.routes.presence import Presence
@@ -91,6 +92,7 @@ class CallEndpoint:
         self._edge = edge
         self._dialect = dialect
         self._path = path
+        self._in_path = "{call}" in path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer(send, self._dialect)
@@ -120,19 +122,21 @@ class CallEndpoint:
     def _call(self, scope: Scope, body: bytes, began: int) -> Call:
         value = decoded(body, self._dialect.reads)
         parameters = scope["path_params"]
-        check_method(parameters.get("call"))
-        path = self._path.format(**{"call": "", **parameters})
+        path = self._path
+        if self._in_path:
+            check_method(parameters["call"])
+            path = path.format(call=parameters["call"])
         peek = self._dialect.peek(value, path)
-        provider = None if parameters["provider"] == ANY else parameters["provider"]
+        provider = parameters["provider"]
         return Call(
             id=self._edge.ids.next(),
             dialect=self._dialect,
             body=body,
             value=value,
             peek=peek,
-            provider=provider,
+            provider=None if provider == ANY else provider,
             path=path,
-            template=template(path, peek.model) if "{call}" in self._path else path,
+            template=template(path, peek.model) if self._in_path else path,
             headers=scope["headers"],
             created=int(self._edge.wall_clock()),
             elapsed=lambda: time.perf_counter_ns() - began,
@@ -162,13 +166,12 @@ class CallEndpoint:
             seconds * 1000,
             f" note={answer.note}" if answer.note else "",
         )
-        # made by hand: `log.info` would look for its caller on the stack, which costs more than all the rest
-        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, LINE, told, None))
+        log.handle(Line(log.name, LINE, told))
 
 
-def check_method(call: str | None) -> None:
+def check_method(call: str) -> None:
     """Only what generates or counts is offered of a path that ends in a method. Raises UnknownPath."""
-    if call is not None and call.rpartition(":")[2] not in METHODS:
+    if call.rpartition(":")[2] not in METHODS:
         raise UnknownPath(
             f"There is no method {call.rpartition(':')[2][:LOGGED]!r} here; there are {', '.join(METHODS)}."
         )
@@ -185,13 +188,13 @@ def template(path: str, model: str | None) -> str:
     return f"models/{{model}}{colon}{method}" if model and head else path
 
 
-def decoded(body: bytes, reads: tuple[str, ...]) -> dict[str, object]:
+def decoded(body: bytes, reads: Iterable[str]) -> dict[str, object]:
     """The body as an object. Raises BadRequest for what is none, and for a name among `reads` that stands twice."""
     try:
         value = wire.decode_object(body)
     except wire.InvalidJson as error:
         raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
-    if (name := wire.repeated(body, reads)) is not None:
+    if (name := wire.repeated(body, [name for name in reads if name in value])) is not None:
         raise BadRequest(
             f"The field {name!r} stands twice in the request body. Which one would count is not certain, so none does.",
             param=name,

@@ -61,7 +61,8 @@ def outgoing(call: Call, target: Target, request: Request | None) -> Outbound:
 
 def _passed(call: Call, target: Target) -> Outbound:
     model = target.destination.model
-    body, edits, meter = call.body, list[str](), None
+    body, meter = call.body, None
+    edits: list[str] = []
     if target.edited:
         edits.append("model")
         if not call.model_in_path:

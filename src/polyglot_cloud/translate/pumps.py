@@ -112,6 +112,8 @@ class PassThrough(_Watch):
         self._skipped: Record | None = None
 
     def feed(self, piece: bytes) -> bytes:
+        if self.started and self._decoder.idle and self._dialect.is_mere_run(piece):
+            return piece
         return self._forward(self._decoder.feed(piece))
 
     def _forward(self, records: list[Record]) -> bytes:
@@ -119,9 +121,10 @@ class PassThrough(_Watch):
         for record in records:
             if self.started and self._dialect.is_mere_content(record):
                 self._skipped = record
-            else:
-                self._catch_up()
-                self._look(record)
+                forwarded.append(record.raw)
+                continue
+            self._catch_up()
+            self._look(record)
             if self._cuts is None or not self._cuts(record):
                 forwarded.append(record.raw)
         self.told = self.failure is not None

@@ -50,7 +50,8 @@ def read_reply(target: Target, body: bytes) -> Response:
 
 
 def write_reply(call: Call, target: Target, outbound: Outbound, response: Response) -> Inbound:
-    write, losses = call.dialect.write_response, list[Loss]()
+    write = call.dialect.write_response
+    losses: list[Loss] = []
     assert write is not None  # noqa: S101  # read() refused the call otherwise
     if outbound.stop:
         response = stopped(response, outbound.stop)

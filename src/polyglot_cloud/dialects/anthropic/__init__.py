@@ -6,7 +6,7 @@ from polyglot_cloud.dialects.anthropic.media import takes_url
 from polyglot_cloud.dialects.anthropic.peek import path, peek
 from polyglot_cloud.dialects.anthropic.request import write_request
 from polyglot_cloud.dialects.anthropic.response import read_response
-from polyglot_cloud.dialects.anthropic.stream import Reader, is_mere_content
+from polyglot_cloud.dialects.anthropic.stream import Reader, is_mere_content, is_mere_run
 from polyglot_cloud.dialects.anthropic.usage import read_usage
 
 DIALECT = Dialect(
@@ -22,6 +22,7 @@ DIALECT = Dialect(
     write_error=write_error,
     write_break=write_break,
     is_mere_content=is_mere_content,
+    is_mere_run=is_mere_run,
     reader=Reader,
     writer=None,
     reads=("model", "stream", "max_tokens"),

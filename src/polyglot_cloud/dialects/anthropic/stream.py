@@ -303,6 +303,21 @@ def _lenient(text: str) -> Any:
 _MERE = frozenset({"content_block_delta", "content_block_start", "content_block_stop", "ping"})
 
 
+_PIECE = b"event: content_block_delta\ndata: {"
+
+
+def is_mere_run(piece: bytes) -> bool:
+    """Whole events that arrived together, all of them pieces of a block. No text can hold a line's end: in JSON it is escaped."""
+    events = piece.count(b"\n\n")
+    return (
+        piece.startswith(_PIECE)
+        and piece.endswith(b"}\n\n")
+        and piece.count(b"\n\n" + _PIECE) == events - 1
+        and piece.count(b"\n") == 3 * events
+        and b"\r" not in piece
+    )
+
+
 def is_mere_content(record: Record) -> bool:
     """By the event's name, which Anthropic always gives; the usage of a stream stands in its first and its last events."""
     return record.event in _MERE

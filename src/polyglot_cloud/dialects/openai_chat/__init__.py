@@ -7,7 +7,7 @@ from polyglot_cloud.dialects.openai_chat.peek import READS, peek
 from polyglot_cloud.dialects.openai_chat.reader import Reader
 from polyglot_cloud.dialects.openai_chat.request import read_request, write_request
 from polyglot_cloud.dialects.openai_chat.response import read_response, write_response
-from polyglot_cloud.dialects.openai_chat.usage import METER, is_mere_content, read_usage
+from polyglot_cloud.dialects.openai_chat.usage import METER, is_mere_content, is_mere_run, read_usage
 from polyglot_cloud.dialects.openai_chat.writer import Writer
 
 __all__ = ["DIALECT"]
@@ -34,5 +34,6 @@ DIALECT = Dialect(
     reads=READS,
     meter=METER,
     is_mere_content=is_mere_content,
+    is_mere_run=is_mere_run,
     takes_url=takes_url,
 )

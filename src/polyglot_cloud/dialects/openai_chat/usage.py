@@ -147,4 +147,21 @@ def is_mere_content(record: Record) -> bool:
     )
 
 
+def is_mere_run(piece: bytes) -> bool:
+    """The same of whole events that arrived together: counted, not looked at one by one."""
+    events = piece.count(b"\n\n")
+    open_ends = piece.count(b'"finish_reason":null')
+    return (
+        piece.startswith(b"data: {")
+        and piece.endswith(b"}\n\n")
+        and piece.count(b"\n\ndata: {") == events - 1
+        and piece.count(b"\n") == 2 * events
+        and open_ends >= events
+        and piece.count(b'"finish_reason"') == open_ends
+        and piece.count(b'"usage"') == piece.count(b'"usage":null')
+        and b'"error"' not in piece
+        and b"\r" not in piece
+    )
+
+
 METER = Meter(edit=_ask_for_usage, cuts=_is_usage_chunk)

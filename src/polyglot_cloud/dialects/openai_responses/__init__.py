@@ -9,7 +9,7 @@ from polyglot_cloud.dialects.openai_responses.fault import read_error, write_bre
 from polyglot_cloud.dialects.openai_responses.peek import READS, path, peek
 from polyglot_cloud.dialects.openai_responses.request import write_request
 from polyglot_cloud.dialects.openai_responses.response import read_response
-from polyglot_cloud.dialects.openai_responses.stream import Reader, is_mere_content
+from polyglot_cloud.dialects.openai_responses.stream import Reader, is_mere_content, is_mere_run
 from polyglot_cloud.dialects.openai_responses.usage import read_usage
 
 DIALECT = Dialect(
@@ -25,6 +25,7 @@ DIALECT = Dialect(
     write_error=write_error,
     write_break=write_break,
     is_mere_content=is_mere_content,
+    is_mere_run=is_mere_run,
     reader=Reader,
     writer=None,
     reads=READS,

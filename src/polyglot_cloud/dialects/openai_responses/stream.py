@@ -442,6 +442,21 @@ def _content_index(event: Body) -> int:
     return _index_of(event, "content_index")
 
 
+_PIECE = b"event: response.output_text.delta\ndata: {"
+
+
+def is_mere_run(piece: bytes) -> bool:
+    """Whole events that arrived together, all of them pieces of text. No text can hold a line's end: in JSON it is escaped."""
+    events = piece.count(b"\n\n")
+    return (
+        piece.startswith(_PIECE)
+        and piece.endswith(b"}\n\n")
+        and piece.count(b"\n\n" + _PIECE) == events - 1
+        and piece.count(b"\n") == 3 * events
+        and b"\r" not in piece
+    )
+
+
 def is_mere_content(record: Record) -> bool:
     """By the event's name: pieces and what opens or closes an item. A response's own events tell its state."""
     kind = record.event
