@@ -166,7 +166,7 @@ def repeated(body: bytes, names: Collection[str]) -> str | None:
 
     Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one.
     """
-    if not (b"\\u" in body and _HIDDEN_NAME.search(body)) and not _any_twice(body, names):
+    if not (b"\\" in body and b"\\u" in body and _HIDDEN_NAME.search(body)) and not _any_twice(body, names):
         return None
     found = members(body)
     if found is None:

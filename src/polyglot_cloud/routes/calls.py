@@ -46,7 +46,10 @@ class LastCalls:
         self._at[provider] = self._clock()
 
     def took(self, provider: str, milliseconds: float) -> None:
-        self._took.setdefault(provider, deque(maxlen=KEPT)).append(milliseconds)
+        took = self._took.get(provider)
+        if took is None:
+            took = self._took[provider] = deque(maxlen=KEPT)
+        took.append(milliseconds)
 
     def ago(self, provider: str) -> float | None:
         """Seconds since the last call, None where there was none."""
