@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import threading
 import time
 
@@ -40,6 +41,16 @@ def test_the_loggers_are_left_as_they_were() -> None:
     with written_aside("debug", io.StringIO()):
         assert root.level == logging.DEBUG
     assert (list(root.handlers), root.level) == before
+
+
+def test_a_line_is_as_its_format_says() -> None:
+    out = io.StringIO()
+    with written_aside("info", out):
+        logging.getLogger().warning("%d%%", 7)
+        logging.getLogger().log(logging.CRITICAL, "plain %s")
+    lines = out.getvalue().splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING 7%", lines[0])
+    assert lines[1].endswith(" CRITICAL plain %s")
 
 
 def test_a_traceback_comes_along() -> None:

@@ -31,11 +31,17 @@ class _Handoff(QueueHandler):
 
 
 class _Formatter(logging.Formatter):
-    """The time of a line to the millisecond; its seconds are spelled once a second."""
+    """As FORMAT has it, the time to the millisecond; its seconds are spelled once a second."""
 
     def __init__(self) -> None:
         super().__init__(FORMAT)
         self._second, self._spelled = -1, ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The usual line, with nothing after it, without the steps that look for more."""
+        if record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        return f"{self.formatTime(record)} {record.levelname:<7} {record.getMessage()}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # logging's name
         second = int(record.created)
