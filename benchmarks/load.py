@@ -1,105 +1,171 @@
-"""A load generator over bare asyncio: so many connections, each asking again as soon as it was answered.
+"""A load generator over bare asyncio.
 
-    python -m benchmarks.load PORT PATH BODY_FILE [--connections 64] [--seconds 4] [--pid GATEWAY]
+    python -m benchmarks.load PORT PATH BODY_FILE [--header 'NAME: VALUE' ...] [--connections 64] [--seconds 4] [--warm-up 1]
+                              [--rate CALLS_PER_SECOND] [--ramp CONNECTIONS_PER_SECOND] [--pid GATEWAY]
 
-Prints one JSON object: requests a second, latency percentiles in microseconds, events a second, and the CPU microseconds that the
-gateway spent for each, by the kernel's account of its process.
+Without a rate each connection asks again as soon as it was answered (a closed loop). With one, calls are due at fixed moments, however
+slow the answers are, and their latency counts from then: a stall of the gateway is seen by every call that it delays (an open loop
+without coordinated omission). `--ramp` opens the connections one after another. Prints one JSON object: benchmarks/figures.py.
 """
 
 import argparse
 import asyncio
 import json
-import os
+import re
 import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httptools
 import uvloop
 
-WARM_UP = 1.0
+from benchmarks.figures import percentile
+from benchmarks.processes import usage
+
+STAMP = re.compile(rb"@T(\d+)@")
+"""The monotonic clock's nanoseconds, which an upstream puts into the text of each chunk."""
+
+
+@dataclass(slots=True)
+class Results:
+    """What was measured while `counting`: latencies in seconds."""
+
+    calls: list[float] = field(default_factory=list)
+    first_bytes: list[float] = field(default_factory=list)
+    chunks: list[float] = field(default_factory=list)
+    events: int = 0
+    refused: int = 0
+    lost: int = 0
+    counting: bool = False
+
+    def summary(self, seconds: float, cpu: float, rss_mb: float, waiting: int) -> dict[str, float]:
+        calls, chunks, first = sorted(self.calls), sorted(self.chunks), sorted(self.first_bytes)
+        return {
+            "rps": len(calls) / seconds,
+            "p50_us": percentile(calls, 0.5) * 1e6,
+            "p99_us": percentile(calls, 0.99) * 1e6,
+            "max_us": percentile(calls, 1) * 1e6,
+            "ttfb_p50_us": percentile(first, 0.5) * 1e6,
+            "ev_s": self.events / seconds,
+            "ck_p50_us": percentile(chunks, 0.5) * 1e6,
+            "ck_p99_us": percentile(chunks, 0.99) * 1e6,
+            "cpu_pct": cpu / seconds * 100,
+            "cpu_us_req": cpu / len(calls) * 1e6 if calls else 0.0,
+            "cpu_us_ev": cpu / self.events * 1e6 if self.events else 0.0,
+            "rss_mb": rss_mb,
+            "bad": self.refused,
+            "errs": self.lost,
+            "queue": waiting,
+        }
 
 
 class Client(asyncio.Protocol):
-    """One connection. Counts only what was asked after the warm-up."""
+    """One connection. `idle` is called with it when it may ask: once it stands, and after each reply."""
 
-    def __init__(self, request: bytes, results: "Results") -> None:
-        self._request = request
+    def __init__(self, results: Results, idle: "Callable[[Client], None]") -> None:
         self._results = results
+        self._idle = idle
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # what a client's protocol is given
-        self._ask()
+        self._idle(self)
 
-    def _ask(self) -> None:
+    def ask(self, request: bytes, due: float) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self._events = 0
-        self._asked = time.perf_counter()
-        self._transport.write(self._request)
+        self._due, self._begun = due, False
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        self._events += body.count(b"\n\n")
+        results = self._results
+        if not results.counting:
+            return
+        now = time.monotonic()
+        if not self._begun:
+            self._begun = True
+            results.first_bytes.append(now - self._due)
+        results.events += body.count(b"data:")
+        results.chunks += [now - int(stamp) / 1e9 for stamp in STAMP.findall(body)]
 
     def on_message_complete(self) -> None:
-        self._results.note(time.perf_counter() - self._asked, self._events, self._parser.get_status_code())
-        self._ask()
+        if self._results.counting:
+            if self._parser.get_status_code() == 200:
+                self._results.calls.append(time.monotonic() - self._due)
+            else:
+                self._results.refused += 1
+        self._idle(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._results.lost += not self._results.over
+        self._results.lost += self._results.counting
+
+    def abort(self) -> None:
+        self._transport.abort()
 
 
-class Results:
-    def __init__(self) -> None:
-        self.latencies: list[float] = []
-        self.events = self.bad = self.lost = 0
-        self.counting = self.over = False
+class Rate:
+    """Calls at fixed moments, over whatever connection is free."""
 
-    def note(self, seconds: float, events: int, status: int) -> None:
-        if self.counting and not self.over:
-            self.latencies.append(seconds)
-            self.events += events
-            self.bad += status != 200
+    def __init__(self, request: bytes, rate: float) -> None:
+        self._request = request
+        self._every = 1 / rate
+        self._free: deque[Client] = deque()
+        self._due: deque[float] = deque()
 
-    def summary(self, seconds: float, cpu: float) -> dict[str, float]:
-        ordered = sorted(self.latencies) or [0.0]
-        count = len(self.latencies)
-        return {
-            "requests_per_second": count / seconds,
-            "p50_us": ordered[len(ordered) // 2] * 1e6,
-            "p99_us": ordered[int(len(ordered) * 0.99)] * 1e6,
-            "events_per_second": self.events / seconds,
-            "cpu_us_per_request": cpu / count * 1e6 if count else 0.0,
-            "cpu_us_per_event": cpu / self.events * 1e6 if self.events else 0.0,
-            "cpu_share": cpu / seconds,
-            "bad": self.bad + self.lost,
-        }
+    def begin(self) -> None:
+        self._next = time.monotonic()
+        self._tick()
 
+    def _tick(self) -> None:
+        now = time.monotonic()
+        while self._next <= now:
+            self._due.append(self._next)
+            self._next += self._every
+        while self._due and self._free:
+            self._free.popleft().ask(self._request, self._due.popleft())
+        asyncio.get_running_loop().call_later(self._next - now, self._tick)
 
-def cpu_seconds(pid: int | None) -> float:
-    """User and system time of a process so far (proc(5), fields 14 and 15)."""
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def idle(self, client: Client) -> None:
+        if self._due:
+            client.ask(self._request, self._due.popleft())
+        else:
+            self._free.append(client)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._due)
 
 
-async def run(port: int, path: str, body: bytes, connections: int, seconds: float, pid: int | None) -> dict[str, float]:
-    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\nauthorization: Bearer x\r\n"
-    request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-    results, loop = Results(), asyncio.get_running_loop()
-    clients = [
-        await loop.create_connection(lambda: Client(request, results), "127.0.0.1", port) for _ in range(connections)
-    ]
-    await asyncio.sleep(WARM_UP)
-    results.counting, spent, began = True, cpu_seconds(pid), time.perf_counter()
-    await asyncio.sleep(seconds)
-    took, spent = time.perf_counter() - began, cpu_seconds(pid) - spent
-    results.over = True
-    for transport, _ in clients:
-        transport.abort()
-    return results.summary(took, spent)
+def request(port: int, path: str, headers: list[str], body: bytes) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json", *headers]
+    return ("\r\n".join([*lines, f"content-length: {len(body)}"]) + "\r\n\r\n").encode() + body
+
+
+async def run(given: argparse.Namespace, asking: bytes) -> dict[str, float]:
+    results, loop, clients = Results(), asyncio.get_running_loop(), []
+    schedule = Rate(asking, given.rate) if given.rate else None
+    idle = schedule.idle if schedule else lambda client: client.ask(asking, time.monotonic())
+    began = time.monotonic()
+    for number in range(given.connections):
+        if given.ramp:
+            await asyncio.sleep(began + number / given.ramp - time.monotonic())
+        _, client = await loop.create_connection(lambda: Client(results, idle), "127.0.0.1", given.port)
+        clients.append(client)
+    if schedule:
+        schedule.begin()
+    await asyncio.sleep(began + given.warm_up - time.monotonic())
+    before = usage(given.pid).cpu if given.pid else 0.0
+    results.counting, began = True, time.monotonic()
+    await asyncio.sleep(given.seconds)
+    results.counting, took = False, time.monotonic() - began
+    after = usage(given.pid) if given.pid else None
+    for client in clients:
+        client.abort()
+    waiting = schedule.waiting if schedule else 0
+    return results.summary(took, after.cpu - before if after else 0.0, after.rss_mb if after else 0.0, waiting)
 
 
 def main() -> None:
@@ -107,12 +173,16 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("path")
     parser.add_argument("body", type=Path)
+    parser.add_argument("--header", action="append", default=[])
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--warm-up", type=float, default=1.0, help="seconds, counted from the first connection")
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--ramp", type=float)
     parser.add_argument("--pid", type=int)
     given = parser.parse_args()
-    body = given.body.read_bytes()
-    print(json.dumps(uvloop.run(run(given.port, given.path, body, given.connections, given.seconds, given.pid))))
+    asking = request(given.port, given.path, given.header, given.body.read_bytes())
+    print(json.dumps(uvloop.run(run(given, asking))))
 
 
 if __name__ == "__main__":

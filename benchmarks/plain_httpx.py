@@ -1,8 +1,11 @@
 """What one would write in ten minutes: Starlette in front, httpx.AsyncClient behind, nothing in between. To compare with.
 
-python -m benchmarks.plain_httpx PORT UPSTREAM_PORT
+    python -m benchmarks.plain_httpx PORT UPSTREAM_URL
+
+Each POST goes to the same path of the upstream, whose URL is without a path. Its certificate is verified; SSL_CERT_FILE is honoured.
 """
 
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,12 +18,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 
-def application(upstream: int) -> Starlette:
-    client = httpx.AsyncClient(timeout=600, trust_env=False)
-    url = f"http://127.0.0.1:{upstream}/v1/chat/completions"
+def application(upstream: str) -> Starlette:
+    # with httpx's default of 100 connections, no thousand streams could be open
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    client = httpx.AsyncClient(timeout=600, trust_env=False, limits=limits, verify=ssl.create_default_context())
 
-    async def chat(request: Request) -> Response:
+    async def forward(request: Request) -> Response:
         body = await request.body()
+        url = upstream + request.url.path
         sent = client.build_request("POST", url, content=body, headers={"content-type": "application/json"})
         reply = await client.send(sent, stream=True)
         kind = reply.headers["content-type"]
@@ -33,8 +38,8 @@ def application(upstream: int) -> Starlette:
         async with client:
             yield
 
-    return Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])], lifespan=lifespan)
+    return Starlette(routes=[Route("/{path:path}", forward, methods=["POST"])], lifespan=lifespan)
 
 
 if __name__ == "__main__":
-    uvicorn.run(application(int(sys.argv[2])), port=int(sys.argv[1]), access_log=False, log_level="warning")
+    uvicorn.run(application(sys.argv[2]), port=int(sys.argv[1]), access_log=False, log_level="warning")
