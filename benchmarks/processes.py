@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +141,29 @@ def _usage(folder: Path) -> Usage:
     pages = int((folder / "statm").read_text("ascii").split()[1])
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return Usage(cpu, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, sum(1 for _ in (folder / "fd").iterdir()))
+
+
+def busy_seconds(core: int) -> float:
+    """What a core has worked so far, for whomever: user, nice, system, irq, softirq and steal of its line in /proc/stat."""
+    for line in Path("/proc/stat").read_text("ascii").splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _, _, irq, softirq, steal = map(int, ticks[:8])
+            return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+@contextmanager
+def others_on(core: int, pid: int | None) -> Iterator[Callable[[], float]]:
+    """Within: how large a share of the core others than this process have taken until now."""
+    began = time.monotonic()
+    busy, own = busy_seconds(core), usage(pid).cpu if pid else 0.0
+
+    def share() -> float:
+        taken = busy_seconds(core) - busy - ((usage(pid).cpu if pid else 0.0) - own)
+        return max(0.0, taken / (time.monotonic() - began))
+
+    yield share
 
 
 def family(pid: int) -> Iterator[int]:

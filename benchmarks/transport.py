@@ -84,6 +84,7 @@ def upstream(listening: socket.socket) -> None:
 
 # --- what is measured ---
 
+FOREIGN = "httpx's own transport"
 Ask = Callable[[str], Awaitable[Incoming]]
 
 
@@ -110,7 +111,7 @@ def ways() -> list[Way]:
     return [
         Way("ours, `send`", native, quick(native)),
         Way("ours, as an httpx transport", native, slow(native)),
-        Way("httpx's own transport", foreign, slow(foreign)),
+        Way(FOREIGN, foreign, slow(foreign)),
     ]
 
 
@@ -142,21 +143,26 @@ async def events(way: Way, url: str, seconds: float) -> float:
     return count / (time.process_time() - began)
 
 
-async def measure(base: str, seconds: float) -> None:
+async def costs(base: str, seconds: float, turns: int = 3) -> dict[str, dict[str, float]]:
+    """Microseconds of CPU, by way and by kind: "alone" a request one at a time, "together" 64 at a time, "event" of a stream."""
     table = ways()
-    cells: dict[tuple[str, str], list[float]] = {}
-    for _ in range(3):
+    found: dict[str, dict[str, list[float]]] = {way.name: {"alone": [], "together": [], "event": []} for way in table}
+    for _ in range(turns):
         for way in table:
-            for workers in (1, 64):
-                found = await requests(way, f"{base}/plain", workers, seconds)
-                cells.setdefault((way.name, str(workers)), []).append(found)
-            cells.setdefault((way.name, "events"), []).append(await events(way, f"{base}/stream", seconds))
+            cells = found[way.name]
+            cells["alone"].append(await requests(way, f"{base}/plain", 1, seconds))
+            cells["together"].append(await requests(way, f"{base}/plain", 64, seconds))
+            cells["event"].append(1e6 / await events(way, f"{base}/stream", seconds))
+    for way in table:
+        await way.transport.aclose()
+    return {name: {kind: min(values) for kind, values in cells.items()} for name, cells in found.items()}
+
+
+async def measure(base: str, seconds: float) -> None:
     print("| transport | us of CPU a request, 1 at a time | 64 at a time | events a second of CPU |")
     print("| --- | ---: | ---: | ---: |")
-    for way in table:
-        one, many = min(cells[way.name, "1"]), min(cells[way.name, "64"])
-        print(f"| {way.name} | {one:.0f} | {many:.0f} | {max(cells[way.name, 'events']):,.0f} |")
-        await way.transport.aclose()
+    for name, cost in (await costs(base, seconds)).items():
+        print(f"| {name} | {cost['alone']:.0f} | {cost['together']:.0f} | {1e6 / cost['event']:,.0f} |")
 
 
 def main() -> None:

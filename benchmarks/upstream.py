@@ -77,6 +77,12 @@ def parts(messages: bool) -> tuple[bytes, bytes, bytes]:
     return first, chat_chunk({"content": " @T0@ word"}), chat_chunk({}, "stop") + usage + b"data: [DONE]\n\n"
 
 
+def at_once_events(messages: bool, count: int) -> bytes:
+    """A whole stream as its events alone."""
+    start, one, end = parts(messages)
+    return start + one * count + end
+
+
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 

@@ -55,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     known.add_argument("--litellm", type=Path, help="its command `litellm`")
     known.add_argument("--portkey", type=Path, help="the folder that npm installed it in")
     known.add_argument("--tools", type=Path, default=SHARED, help="the folder of up.c and lg.c; 'own' for ours")
+    known.add_argument(
+        "--nice", type=int, default=0, help="priority of all that is started: -10 on a busy machine, as root"
+    )
     return known
 
 
@@ -89,6 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     parts = given.only or [*PARTS, *OF_PROCESSES, *PROGRAMS]
     allow_many_files()
     os.sched_setaffinity(0, {OTHER_CORE})
+    os.nice(given.nice)
     with ExitStack() as stack:
         used = stack.enter_context(tools(None if str(given.tools) == "own" else given.tools))
         subjects = chosen_subjects(given, stack)

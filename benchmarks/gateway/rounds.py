@@ -13,7 +13,7 @@ from benchmarks.figures import Figures
 from benchmarks.gateway.scenarios import PACED, SHORT_OF_PACED, Scenario, body
 from benchmarks.gateway.subjects import Launch, Subject
 from benchmarks.gateway.tools import Door, Tools, Upstream, certificate, own_upstream
-from benchmarks.processes import MEASURED_CORE, asked, running
+from benchmarks.processes import MEASURED_CORE, asked, others_on, running
 
 Cell = tuple[str, Scenario]
 
@@ -21,12 +21,13 @@ Cell = tuple[str, Scenario]
 @dataclass(slots=True)
 class Found:
     """What was measured, by subject and scenario. `events` is how many events one paced stream has, `connections` how many an upstream
-    took for how many requests.
+    took for how many requests, `others` what share of the measured core was taken by others.
     """
 
     figures: dict[Cell, Figures] = field(default_factory=dict)
     events: dict[Cell, int] = field(default_factory=dict)
     connections: dict[Cell, tuple[int, int]] = field(default_factory=dict)
+    others: dict[Cell, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     def add(self, cell: Cell, figures: Figures) -> None:
@@ -98,7 +99,9 @@ class Run:
                 found.remark(f"{subject.name}, {scenario.name}: not measured: {reason}")
                 continue
             before = counts(upstream) if scenario.where != "tools" else (0, 0)
-            found.add(cell, self.tools.measure(door, scenario.body(door), scenario.load, self.seconds, pid))
+            with others_on(MEASURED_CORE, pid) as others:
+                found.add(cell, self.tools.measure(door, scenario.body(door), scenario.load, self.seconds, pid))
+                found.others[cell] = min(others(), found.others.get(cell, 1.0))
             if scenario.where != "tools":
                 after = counts(upstream)
                 found.connections[cell] = after[0] - before[0] - 1, after[1] - before[1]

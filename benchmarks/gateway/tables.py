@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from benchmarks.figures import Figures
+from benchmarks.figures import Figures, percentile
 from benchmarks.gateway.rounds import Found
 from benchmarks.gateway.scenarios import PACED_SECONDS, Part, Scenario
 from benchmarks.gateway.subjects import NO_GATEWAY, PLAIN
 
 Row = Sequence[str]
 NONE = "–"
+QUIET = 0.05
+"""Above this share of the core for others, a run is no good."""
 
 
 def markdown(title: str, heads: Row, rows: Iterable[Row], words: int = 2) -> list[str]:
@@ -164,4 +166,15 @@ TABLES: dict[Part, Callable[[View], list[str]]] = {
 
 def report(found: Found) -> list[str]:
     lines = [line for part, table in TABLES.items() for line in table(View(found, part))]
-    return [*lines, *(["", *(f"- {remark}" for remark in found.remarks)] if found.remarks else [])]
+    return [*lines, "", *(f"- {remark}" for remark in [*found.remarks, disturbance(found.others.values())])]
+
+
+def disturbance(shares: Iterable[float]) -> str:
+    """How quiet the machine was. The quieter round of each cell counts, as it does for the figures."""
+    ordered = sorted(shares)
+    told = f"Others took {percentile(ordered, 0.5):.0%} of the measured core (median of the cells; at worst {percentile(ordered, 1):.0%})."
+    return (
+        told
+        if percentile(ordered, 0.5) < QUIET
+        else f"{told} The machine was busy: take no figure here for more than a ratio."
+    )

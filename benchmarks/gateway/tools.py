@@ -20,16 +20,19 @@ SHARED = ROOT.parent / "shared" / "perf"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load generator is to do. `rate` in calls a second opens the loop; `ramp` opens so many connections a second."""
+    """What a load generator is to do. `rate` in calls a second opens the loop; `ramp` opens so many connections a second; `settle` are
+    the seconds after the last of them before the counting begins.
+    """
 
     connections: int
     rate: float | None = None
     ramp: float | None = None
+    settle: float = 1.0
 
     @property
     def warm_up(self) -> float:
-        """Seconds before the counting begins: all connections stand by then."""
-        return 1.0 + (self.connections / self.ramp if self.ramp else 0.0)
+        """Seconds before the counting begins."""
+        return self.settle + (self.connections / self.ramp if self.ramp else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
