@@ -101,7 +101,8 @@ class Run:
             before = counts(upstream) if scenario.where != "tools" else (0, 0)
             with others_on(MEASURED_CORE, pid) as others:
                 found.add(cell, self.tools.measure(door, scenario.body(door), scenario.load, self.seconds, pid))
-                found.others[cell] = min(others(), found.others.get(cell, 1.0))
+                if pid is not None:
+                    found.others[cell] = min(others(), found.others.get(cell, 1.0))
             if scenario.where != "tools":
                 after = counts(upstream)
                 found.connections[cell] = after[0] - before[0] - 1, after[1] - before[1]

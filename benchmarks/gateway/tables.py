@@ -166,7 +166,8 @@ TABLES: dict[Part, Callable[[View], list[str]]] = {
 
 def report(found: Found) -> list[str]:
     lines = [line for part, table in TABLES.items() for line in table(View(found, part))]
-    return [*lines, "", *(f"- {remark}" for remark in [*found.remarks, disturbance(found.others.values())])]
+    remarks = [*found.remarks, *([disturbance(found.others.values())] if found.others else [])]
+    return [*lines, *(["", *(f"- {remark}" for remark in remarks)] if remarks else [])]
 
 
 def disturbance(shares: Iterable[float]) -> str:
