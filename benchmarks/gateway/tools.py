@@ -98,7 +98,7 @@ class Tools:
             header_flag, names = "--header", ("connections", "warm-up", "seconds", "rate", "ramp", "pid")
             words = {f"--{name}": value for name, value in zip(names, words.values(), strict=True)}
         command += [word for header in headers for word in (header_flag, header)]
-        return command + [word for flag, value in words.items() if value is not None for word in (flag, f"{value:g}")]
+        return command + [word for flag, value in words.items() if value is not None for word in (flag, str(value))]
 
 
 @contextmanager
