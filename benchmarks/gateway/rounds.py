@@ -2,8 +2,10 @@
 of the rounds counts. A subject that fails a scenario is told of, and the others go on.
 """
 
+import http.client
 import json
 import ssl
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -94,20 +96,29 @@ class Run:
         pid: int | None,
     ) -> None:
         for scenario in scenarios:
-            cell, door = (subject.name, scenario), launch.doors[scenario.door]
-            if reason := self._refusal(scenario, door, cell, found):
-                found.remark(f"{subject.name}, {scenario.name}: not measured: {reason}")
-                continue
-            before = counts(upstream) if scenario.where != "tools" else (0, 0)
-            with others_on(MEASURED_CORE, pid) as others:
-                found.add(cell, self.tools.measure(door, scenario.body(door), scenario.load, self.seconds, pid))
-                if pid is not None:
-                    found.others[cell] = min(others(), found.others.get(cell, 1.0))
-            if scenario.where != "tools":
-                after = counts(upstream)
-                found.connections[cell] = after[0] - before[0] - 1, after[1] - before[1]
-            if failed := found.figures[cell].failed:
-                found.remark(f"{subject.name}, {scenario.name}: {failed} calls failed.")
+            cell = subject.name, scenario
+            try:
+                self._cell(cell, launch.doors[scenario.door], upstream, found, pid)
+            except (OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
+                found.remark(f"{subject.name}, {scenario.name}: not measured: {type(error).__name__}: {error}")
+
+    def _cell(self, cell: Cell, door: Door, upstream: Upstream, found: Found, pid: int | None) -> None:
+        subject, scenario = cell
+        if reason := self._refusal(scenario, door, cell, found):
+            found.remark(f"{subject}, {scenario.name}: not measured: {reason}")
+            return
+        counted = scenario.where != "tools"
+        before = counts(upstream) if counted else (0, 0)
+        with others_on(MEASURED_CORE, pid) as others:
+            figures = self.tools.measure(door, scenario.body(door), scenario.load, self.seconds, pid)
+            if pid is not None:
+                found.others[cell] = min(others(), found.others.get(cell, 1.0))
+        found.add(cell, figures)
+        if counted:
+            after = counts(upstream)
+            found.connections[cell] = after[0] - before[0] - 1, after[1] - before[1]
+        if figures.failed:
+            found.remark(f"{subject}, {scenario.name}: calls failed.")
 
     @staticmethod
     def _refusal(scenario: Scenario, door: Door, cell: Cell, found: Found) -> str | None:
