@@ -19,6 +19,7 @@ docs/performance.md has the method, and how the last two are installed.
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,7 @@ def programs(parts: Iterable[str]) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> None:
     given = parser().parse_args(arguments)
     parts = given.only or [*PARTS, *OF_PROCESSES, *PROGRAMS]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends with us
     allow_many_files()
     os.sched_setaffinity(0, {OTHER_CORE})
     os.nice(given.nice)
