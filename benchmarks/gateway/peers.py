@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.gateway.subjects import CHAT, PASSED, TRANSLATED, Launch, Subject
+from benchmarks.gateway.subjects import CHAT, PASSED, TRANSLATED, Launch, Subject, trusting
 from benchmarks.gateway.tools import Door, Upstream
 from benchmarks.processes import free_ports
 
@@ -33,7 +33,7 @@ def litellm(program: Path, models: Iterable[str], folder: Path) -> Subject:
         doors = {provider: Door(port, CHAT, f"{provider}/", headers) for provider in (PASSED, TRANSLATED)}
         environment = {
             "LITELLM_MODE": "PRODUCTION", "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "LITELLM_MASTER_KEY": MASTER_KEY, "PYTHONPATH": "",
+            "LITELLM_MASTER_KEY": MASTER_KEY, "PYTHONPATH": "", **trusting(upstream),
         }  # fmt: skip
         return Launch([*command, "--num_workers", "1", "--telemetry", "False"], doors, environment)
 
