@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     known.add_argument("--seconds", type=float, default=4.0, help="for each cell of each round")
     known.add_argument("--rounds", type=int, default=2)
     known.add_argument("--calls", type=int, default=60_000, help="of the part memory")
-    known.add_argument("--python", nargs="+", type=Path, default=[], help="interpreters to run the gateway by as well")
+    known.add_argument("--python", nargs="+", default=[], help="interpreters to run the gateway by as well")
     known.add_argument("--litellm", type=Path, help="its command `litellm`")
     known.add_argument("--portkey", type=Path, help="the folder that npm installed it in")
     known.add_argument("--tools", type=Path, default=SHARED, help="the folder of up.c and lg.c; 'own' for ours")

@@ -1,6 +1,7 @@
 """Environments of the lock file: for Pythons that have no run-time packages of ours, and to see what an installation holds."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from contextlib import ExitStack
@@ -17,13 +18,15 @@ def version(python: Path) -> str:
     return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def interpreter(python: Path, stack: ExitStack) -> Path:
-    """The one that is named, where it can run the gateway; else one of an environment of the lock file, made by it for this run."""
-    python = python.absolute()
-    tried = [str(python), "-m", "polyglot_cloud", "--version"]
+def interpreter(python: str, stack: ExitStack) -> Path:
+    """The one that is named, by path or as a command, where it can run the gateway; else one of an environment of the lock file, made by it for this run."""
+    found = shutil.which(python)
+    if found is None:
+        raise SystemExit(f"there is no interpreter {python}")
+    tried = [found, "-m", "polyglot_cloud", "--version"]
     if subprocess.run(tried, env=plain_environment(), cwd="/", capture_output=True, check=False).returncode == 0:
-        return python
-    return locked(python, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        return Path(found)
+    return locked(Path(found), Path(stack.enter_context(tempfile.TemporaryDirectory())))
 
 
 def locked(python: Path, folder: Path) -> Path:
