@@ -19,14 +19,17 @@ def version(python: Path) -> str:
 
 
 def interpreter(python: str, stack: ExitStack) -> Path:
-    """The one that is named, by path or as a command, where it can run the gateway; else one of an environment of the lock file, made by it for this run."""
-    found = shutil.which(python)
-    if found is None:
+    """The one that is named, by path or as a command, where it can run the gateway; else one of an environment of the lock file, which
+    it makes for this run.
+    """
+    named = shutil.which(python)
+    if named is None:
         raise SystemExit(f"there is no interpreter {python}")
-    tried = [found, "-m", "polyglot_cloud", "--version"]
+    found = Path(named).absolute()
+    tried = [str(found), "-m", "polyglot_cloud", "--version"]
     if subprocess.run(tried, env=plain_environment(), cwd="/", capture_output=True, check=False).returncode == 0:
-        return Path(found)
-    return locked(Path(found), Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        return found
+    return locked(found, Path(stack.enter_context(tempfile.TemporaryDirectory())))
 
 
 def locked(python: Path, folder: Path) -> Path:
