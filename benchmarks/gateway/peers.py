@@ -4,8 +4,8 @@ LiteLLM runs with one worker, in production mode, with log level ERROR, the pric
 refuses weak ones), and models named one by one. PYTHONDONTWRITEBYTECODE must not be set: an import that fails is tried again in each
 call, and without bytecode files it is compiled each time.
 
-Portkey is told by headers of the call where to forward to. With @hono/node-server 1.19 it fails every stream; 1.13.8 works. It does not take the
-certificate of the run, not by NODE_EXTRA_CA_CERTS either, so it is not measured over TLS.
+Portkey is told by headers of the call where to forward to. With @hono/node-server 1.19 it fails every stream; 1.13.8 works.
+It does not take the certificate of the run, not by NODE_EXTRA_CA_CERTS either, so it is not measured over TLS.
 """
 
 import json
