@@ -37,8 +37,9 @@ class Answer(Incoming):
         self.headers = {"content-type": kind, "x-request-id": "req_0123456789"}
         self._body = body
 
-    async def pieces(self) -> Any:
-        yield self._body
+    async def piece(self) -> bytes:
+        body, self._body = self._body, b""
+        return body
 
     async def close(self) -> None: ...
 
