@@ -21,6 +21,8 @@ _LONGEST_IDENTIFIER = 128
 
 def read_hints(body: Object) -> dict[str, Any]:
     """The hints that are set, under Chat's names. Raises BadRequest."""
+    if NAMES.isdisjoint(body):
+        return {}
     return {name: _READERS[name](body, name) for name in body if name in NAMES and body[name] is not None}
 
 

@@ -29,6 +29,7 @@ from polyglot_cloud.rows import Quirks
 _LONGEST_ID = 64
 """Characters of a call's id, and of a tool's name."""
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+_SPEAKERS = ("user", "assistant", "system", "developer")
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 
 
@@ -58,6 +59,9 @@ class _Thread:
         self._caller = 0  # index of the message that called
 
     def read(self, message: Object, index: int) -> None:
+        if _is_bare(message):
+            self._read_bare(message["role"], message["content"], index)
+            return
         at = f"messages[{index}]."
         role = fields.word(message, "role", _ROLES, at)
         match role:
@@ -74,19 +78,30 @@ class _Thread:
                 leader: Role = "developer" if role == "developer" else "system"
                 self._speak(parts.read_content(message, at, parts.TEXT_ONLY), leader, message, index)
 
+    def _read_bare(self, role: Role, content: str, index: int) -> None:
+        self.settle()
+        if role == "assistant":
+            self._caller = index
+        blocks: list[Block] = [Text(content)] if content or role != "assistant" else []
+        self._add(Message(role, blocks, None, f"/messages/{index}"))
+
     def _speak(self, blocks: list[Block], role: Role, message: Object, index: int) -> None:
         self.settle()
-        self._run, at = None, f"messages[{index}]."
+        at = f"messages[{index}]."
         mark = parts.read_mark(message, at)
         if mark and blocks:
             blocks[-1].mark = mark
-        turn = Message(role, blocks, fields.string(message, "name", at), f"/messages/{index}")
-        leading = role in {"system", "developer"} and not self.turns
+        self._add(Message(role, blocks, fields.string(message, "name", at), f"/messages/{index}"))
+        if role == "assistant":
+            self._waiting = {block.id: block.name for block in blocks if isinstance(block, ToolCall)}
+            for id_, name in self._waiting.items():
+                self._named.setdefault(name, deque()).append(id_)
+
+    def _add(self, turn: Message) -> None:
+        """A turn that answers no call: nothing waits any more."""
+        self._run, self._named = None, {}
+        leading = not self.turns and turn.role in {"system", "developer"}
         (self.system if leading else self.turns).append(turn)
-        self._waiting = {block.id: block.name for block in blocks if isinstance(block, ToolCall)}
-        self._named = {}
-        for id_, name in self._waiting.items():
-            self._named.setdefault(name, deque()).append(id_)
 
     def _answer(self, result: ToolResult, index: int) -> None:
         del self._waiting[result.call_id]
@@ -128,6 +143,11 @@ class _Thread:
             )
 
 
+def _is_bare(message: Object) -> bool:
+    """A role and a text and nothing else: what most messages are."""
+    return len(message) == 2 and type(message.get("content")) is str and message.get("role") in _SPEAKERS
+
+
 def _read_result(message: Object, at: str, id_: str) -> ToolResult:
     legacy = message["role"] == "function" and "content" in message and message["content"] is None
     blocks: list[Block] = [] if legacy else parts.read_content(message, at, parts.RESULT)
@@ -143,7 +163,7 @@ def _read_assistant(message: Object, at: str, index: int) -> list[Block]:
             "Audio of an earlier answer is kept at OpenAI and cannot be handed to another provider or endpoint.",
             param=f"{at}audio",
         )
-    texts = []
+    texts: list[Block] = []
     if message.get("content") is not None:
         texts = [block for block in parts.read_content(message, at, parts.ASSISTANT) if _says_something(block)]
     refusal = fields.string(message, "refusal", at)

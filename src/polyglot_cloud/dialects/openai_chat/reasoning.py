@@ -114,6 +114,8 @@ def restore(details: Any, thinking: str, texts: list[Block], calls: list[ToolCal
     `texts` are the blocks of `content` and `refusal`. Where a client changed the content, texts come back as they now are, without state.
     """
     entries = _ours(details)
+    if not entries:
+        return [*([Thinking(thinking)] if thinking else []), *texts, *calls]
     placed: dict[int, Block] = {}
     texts = _place_texts(entries, placed, texts)
     calls = _place_calls(entries, placed, calls)
@@ -126,7 +128,9 @@ def restore(details: Any, thinking: str, texts: list[Block], calls: list[ToolCal
 def _ours(details: Any) -> dict[int, Object]:
     """Entries by their place, in its order; of two for one place the last."""
     found: dict[int, Object] = {}
-    for entry in details if isinstance(details, list) else ():
+    if not isinstance(details, list):
+        return found
+    for entry in details:
         if isinstance(entry, dict) and entry.get("type") in _ENTRIES and type(entry.get("index")) is int:
             found[entry["index"]] = entry
     return dict(sorted(found.items()))
@@ -160,7 +164,8 @@ def _place_texts(entries: dict[int, Object], placed: dict[int, Block], texts: li
 
 def _marks(texts: list[Block]) -> deque[tuple[int, Mark]]:
     """Where in the content the texts that have a mark end."""
-    marks, end = deque[tuple[int, Mark]](), 0
+    marks: deque[tuple[int, Mark]] = deque()
+    end = 0
     for block in texts:
         end += len(block.text) if isinstance(block, Text) else 0
         if block.mark is not None and end:

@@ -33,9 +33,8 @@ JSON_INSTRUCTION = "Answer with one valid JSON object."
 
 def read_request(body: Object) -> Request:
     """Raises BadRequest or Unsupported, with `param`. The body is not changed; large strings are shared with it."""
-    for name in body:
-        if name not in _MEMBERS:
-            raise BadRequest(f"Unrecognized request argument supplied: {name}", param=name, code="unknown_parameter")
+    if not body.keys() <= _MEMBERS:
+        raise _unknown(next(name for name in body if name not in _MEMBERS))
     system, turns = messages.read_messages(body)
     declared = tools.read_tools(body)
     stream = fields.boolean(body, "stream") or False
@@ -61,13 +60,18 @@ def read_request(body: Object) -> Request:
     )
 
 
+def _unknown(name: str) -> BadRequest:
+    return BadRequest(f"Unrecognized request argument supplied: {name}", param=name, code="unknown_parameter")
+
+
 def _spelling(body: Object) -> Callable[[str], str]:
     """Chat has two names for some things; a writer uses the newer one, or its own format's."""
     maximum = "max_tokens" if body.get("max_completion_tokens") is None else "max_completion_tokens"
     legacy = bool(body.get("functions"))
 
     def spelled(place: str) -> str:
-        place = _MAXIMUM.sub(rf"\g<1>{maximum}", place)
+        if "max_" in place:
+            place = _MAXIMUM.sub(rf"\g<1>{maximum}", place)
         if legacy:
             place = _TOOLS.sub(r"\g<1>functions\g<2>", _TOOL_CHOICE.sub(r"\g<1>function_call", place))
         return place

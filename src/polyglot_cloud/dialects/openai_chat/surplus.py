@@ -6,7 +6,7 @@ OpenAI refuses beside what else was sent are left out as well (trap 46).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from polyglot_cloud.dialects.openai_chat.fields import Object
@@ -17,17 +17,24 @@ _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The members that are read of an object, and the shapes of those that hold objects: one, or one for each `type`."""
+    """The members that are read of an object, and the shapes of those that hold objects: one, or one for each `type`.
+
+    `quiet` are the members but for cache marks: where there are no others, nothing of the object itself can come to nothing.
+    """
 
     members: frozenset[str]
-    inner: "dict[str, _Shape | dict[str, _Shape]]" = field(default_factory=dict)
-
-
-def _shape(*members: str, **inner: "_Shape | dict[str, _Shape]") -> _Shape:
-    return _Shape(frozenset(members) | inner.keys(), inner)
+    inner: "dict[str, _Shape | dict[str, _Shape]]"
+    quiet: frozenset[str]
 
 
 _MARKS = ("cache_control", "prompt_cache_breakpoint")
+
+
+def _shape(*members: str, **inner: "_Shape | dict[str, _Shape]") -> _Shape:
+    known = frozenset(members) | inner.keys()
+    return _Shape(known, inner, known.difference(_MARKS))
+
+
 _PART = {
     "text": _shape("type", "text", *_MARKS),
     "refusal": _shape("type", "refusal", *_MARKS),
@@ -62,15 +69,33 @@ _TOP: dict[str, _Shape | dict[str, _Shape]] = {
 
 def found(body: Object) -> list[Loss]:
     """What of a request that was read comes to nothing. Its shapes are those that the readers let through."""
-    losses = list(_idle(body))
+    losses = [] if _ACCOMPANYING.isdisjoint(body) else list(_idle(body))
     if body.get("functions"):
         losses.append(Loss("/functions", "approximated", "calls come back as tool_calls, which took their place"))
     for index, message in enumerate(body["messages"]):
-        losses += _strangers(message, _BY_ROLE.get(message["role"], _SPEECH), f"/messages/{index}")
-        losses += _marks_on_nothing(message, f"/messages/{index}")
-    for name, shape in _TOP.items():
-        losses += _in_value(body.get(name), shape, f"/{name}")
+        shape = _BY_ROLE.get(message["role"], _SPEECH)
+        if not is_quiet(message, shape):
+            losses += _strangers(message, shape, f"/messages/{index}")
+            losses += _marks_on_nothing(message, f"/messages/{index}")
+    for name, outer in _TOP.items():
+        if name in body and not is_quiet(body[name], outer):
+            losses += _in_value(body[name], outer, f"/{name}")
     return losses
+
+
+def is_quiet(value: Any, shape: "_Shape | dict[str, _Shape]") -> bool:
+    """A quick look, since nearly all of what clients send is read whole: no stranger in it and no cache mark, so nothing to tell."""
+    if not isinstance(value, list | dict):
+        return True
+    for holder in (value,) if isinstance(value, dict) else value:
+        if isinstance(holder, dict):
+            kind = shape if isinstance(shape, _Shape) else shape[holder.get("type") or "function"]
+            if not holder.keys() <= kind.quiet:
+                return False
+            for name, inner in kind.inner.items():
+                if name in holder and not is_quiet(holder[name], inner):
+                    return False
+    return True
 
 
 def _strangers(holder: Object, shape: _Shape, at: str) -> Iterator[Loss]:
@@ -110,6 +135,12 @@ def _marks_on_nothing(message: Object, at: str) -> Iterator[Loss]:
                 yield Loss(f"{at}/content/{number}/{name}", "dropped", reason)
             elif part.get(name) and number == len(parts) - 1 and any(message.get(each) for each in _MARKS):
                 yield Loss(f"{at}/content/{number}/{name}", "dropped", "the message's own cache mark stands there")
+
+
+_ACCOMPANYING = frozenset({
+    "tool_choice", "function_call", "parallel_tool_calls", "stream_options", "max_completion_tokens",
+})  # fmt: skip
+"""Members without which none can be idle."""
 
 
 def _idle(body: Object) -> Iterator[Loss]:

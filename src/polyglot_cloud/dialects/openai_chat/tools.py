@@ -11,10 +11,14 @@ from polyglot_cloud.rows import Quirks
 
 _KINDS = ("function", "custom")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_DECLARING = frozenset({"tools", "functions"})
+_CHOOSING = frozenset({"tool_choice", "function_call", "parallel_tool_calls"})
 _MODES = ("none", "auto", "required")
 
 
 def read_tools(body: Object) -> list[Tool]:
+    if _DECLARING.isdisjoint(body):
+        return []
     declared, functions = fields.objects(body, "tools"), fields.objects(body, "functions")
     if declared and functions:
         raise BadRequest(
@@ -89,6 +93,8 @@ def _name(holder: Object, at: str) -> str:
 
 def read_choice(body: Object, tools: list[Tool]) -> ToolChoice:
     """Without tools there is nothing to choose: OpenAI refuses the members then, so they are left out."""
+    if _CHOOSING.isdisjoint(body):
+        return ToolChoice()
     named = "function_call" if body.get("functions") else "tool_choice"
     choice = _read_legacy_choice(body) if named == "function_call" else _read_mode(body)
     choice.parallel = fields.boolean(body, "parallel_tool_calls")

@@ -13,6 +13,7 @@ from polyglot_cloud.rows import Destination, Quirks
 _BUDGETS = ((1024, "minimal"), (4096, "low"), (16384, "medium"))
 """A thinking budget of at most so many tokens is this effort; a larger one is "high". Our own scale: no vendor published one."""
 
+_SAMPLING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
 MAX_STOPS = 4
 LEAST_TOP_P = 0.001
 """Stands for 0 where that is refused: the likeliest token alone, or nearly so."""
@@ -20,6 +21,8 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def read_sampling(body: Object) -> Sampling:
+    if _SAMPLING.isdisjoint(body):
+        return Sampling()
     return Sampling(
         temperature=fields.number(body, "temperature", 0, 2),
         top_p=fields.number(body, "top_p", 0, 1),
@@ -30,12 +33,16 @@ def read_sampling(body: Object) -> Sampling:
 
 def read_max_tokens(body: Object) -> int | None:
     """The newer name wins where both are given."""
+    if "max_completion_tokens" not in body and "max_tokens" not in body:
+        return None
     newer = fields.integer(body, "max_completion_tokens", least=1)
     older = fields.integer(body, "max_tokens", least=1)
     return newer if newer is not None else older
 
 
 def read_logprobs(body: Object) -> int | None:
+    if "logprobs" not in body and "top_logprobs" not in body:
+        return None
     asked, alternatives = fields.boolean(body, "logprobs"), fields.integer(body, "top_logprobs", 0, 20)
     if alternatives is not None and not asked:
         raise BadRequest(
