@@ -26,6 +26,25 @@ _LONGEST_NAME = 128
 THINKING_TYPES = frozenset({"thinking", "redacted_thinking"})
 
 
+def bare_text(message: Message) -> str | None:
+    """The text of a message that is nothing else, as most are; None for any other. `write_blocks` would make the same of it."""
+    if len(message.blocks) != 1 or message.name is not None:
+        return None
+    block = message.blocks[0]
+    if type(block) is not Text or block.mark is not None or block.state is not None or block.annotations:
+        return None
+    return block.text
+
+
+def text_alone(text: str) -> list[Body]:
+    return [{"type": "text", "text": text}] if _says_something(text) else []
+
+
+def _says_something(text: str) -> bool:
+    """Blank text is refused. Told without a copy, which `strip` would make of a long text that ends with a line end."""
+    return bool(text) and not text.isspace()
+
+
 def write_blocks(draft: Draft, message: Message, at: int) -> list[Body]:
     """The blocks of one message, blank text left out. `at` is its place in the client's list.
 
@@ -36,7 +55,10 @@ def write_blocks(draft: Draft, message: Message, at: int) -> list[Body]:
     if message.role == "assistant":
         return _assistant_blocks(draft, message.blocks, at)
     writer = _user_block if message.role == "user" else _system_block
-    return [body for block in message.blocks for body in _kept(draft, block, writer(draft, block, at), at)]
+    written = []
+    for block in message.blocks:
+        written += _kept(draft, block, writer(draft, block, at), at)
+    return written
 
 
 def _kept(draft: Draft, block: Block, body: Body | None, at: int) -> list[Body]:
@@ -96,7 +118,7 @@ def _assistant_blocks(draft: Draft, blocks: list[Block], at: int) -> list[Body]:
 
 
 def _text(text: str, block: Text | Refusal) -> Body | None:
-    return cache.marked({"type": "text", "text": text}, block.mark) if text.strip() else None
+    return cache.marked({"type": "text", "text": text}, block.mark) if _says_something(text) else None
 
 
 def _said(draft: Draft, block: Text | Refusal, at: int) -> Body | None:

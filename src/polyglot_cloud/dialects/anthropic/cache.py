@@ -1,6 +1,6 @@
 """Prompt-cache marks: `cache_control` on tools, system text and message blocks (providers' facts 2.2, 2026-11-22)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from polyglot_cloud.dialects import Body
@@ -20,7 +20,9 @@ def marked(block: Body, mark: Mark | None) -> Body:
 
 def settle(draft: Draft, body: Body) -> None:
     """Bring the marks of a finished body within the rules: known ttls, longer ones first, four at most."""
-    found = list(_marks(body))
+    found = _marks(body)
+    if not found:
+        return
     # the first serves every conversation with this prompt, the last ones this conversation
     kept = found if len(found) <= MAX_MARKS else [found[0], *found[1 - MAX_MARKS :]]
     if len(kept) < len(found):
@@ -45,17 +47,19 @@ def _order_ttls(draft: Draft, blocks: list[Body]) -> None:
             block["cache_control"] = {"type": "ephemeral", "ttl": ttl}
 
 
-def _marks(body: Body) -> Iterator[Body]:
+def _marks(body: Body) -> list[Body]:
     """The marked blocks in the order of the prompt: tools, system, messages."""
-    yield from _marked_in(body.get("tools", []))
-    yield from _marked_in(body.get("system", []))
+    found: list[Body] = []
+    _collect(body.get("tools", ()), found)
+    _collect(body.get("system", ()), found)
     for message in body["messages"]:
-        yield from _marked_in(message["content"])
+        _collect(message["content"], found)
+    return found
 
 
-def _marked_in(blocks: list[dict[str, Any]]) -> Iterator[Body]:
+def _collect(blocks: Iterable[dict[str, Any]], found: list[Body]) -> None:
     for block in blocks:
         if block.get("type") == "tool_result":
-            yield from _marked_in(block.get("content", []))
-        if isinstance(block.get("cache_control"), dict):
-            yield block
+            _collect(block.get("content", ()), found)
+        if "cache_control" in block and isinstance(block["cache_control"], dict):
+            found.append(block)

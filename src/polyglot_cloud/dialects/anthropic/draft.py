@@ -14,10 +14,10 @@ class Draft:
     destination: Destination
     losses: list[Loss] = field(default_factory=list)
     instructions: list[str] = field(default_factory=list)
+    quirks: Quirks = field(init=False)
 
-    @property
-    def quirks(self) -> Quirks:
-        return self.destination.quirks
+    def __post_init__(self) -> None:
+        self.quirks = self.destination.quirks
 
     def lose(self, pointer: str, kind: LossKind, reason: str) -> None:
         self.losses.append(Loss(pointer, kind, reason))

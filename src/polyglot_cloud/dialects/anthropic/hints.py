@@ -19,6 +19,8 @@ _NO_SEARCH = (
 
 def write_hints(draft: Draft) -> Body:
     """`metadata` and `service_tier`. Raises Unsupported where another output than text, or a web search, is asked for."""
+    if not draft.request.hints:
+        return {}
     body: Body = {}
     hints = {name: value for name, value in draft.request.hints.items() if value is not None}
     for name, value in hints.items():

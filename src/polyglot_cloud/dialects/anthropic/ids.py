@@ -1,12 +1,12 @@
 """Ids of tool calls: as Anthropic takes them, each used once in a conversation, the same in a call and in its result (trap 14)."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.pseudonym import pseudonym
 
+_WITH_ID = ("tool_use", "tool_result")
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
@@ -27,17 +27,19 @@ def unique(turns: Iterable[list[Body]]) -> list[list[Body]]:
 
 class _Ids:
     def __init__(self) -> None:
-        self._uses: Counter[str] = Counter()
+        self._uses: dict[str, int] = {}
         self._called: dict[str, list[str]] = {}  # id -> new ids of its calls in the last turn that has some
 
     def rename(self, blocks: list[Body]) -> list[Body]:
+        if not any(block["type"] in _WITH_ID for block in blocks):
+            return blocks
         fresh: dict[str, list[str]] = {}
-        answered: Counter[str] = Counter()
+        answered: dict[str, int] = {}
         renamed = [self._block(block, fresh, answered) for block in blocks]
         self._called |= fresh
         return renamed
 
-    def _block(self, block: Body, fresh: dict[str, list[str]], answered: Counter[str]) -> Body:
+    def _block(self, block: Body, fresh: dict[str, list[str]], answered: dict[str, int]) -> Body:
         match block["type"]:
             case "tool_use":
                 new = self._use(block["id"])
@@ -48,16 +50,16 @@ class _Ids:
         return block
 
     def _use(self, id_: str) -> str:
-        before = self._uses[id_]
-        self._uses[id_] += 1
+        before = self._uses.get(id_, 0)
+        self._uses[id_] = before + 1
         return _hashed(f"{id_} {before}") if before else id_
 
-    def _result(self, id_: str, answered: Counter[str]) -> str:
+    def _result(self, id_: str, answered: dict[str, int]) -> str:
         """Several calls of one turn that share an id are answered in their order."""
         called = self._called.get(id_, [id_])
-        place = min(answered[id_], len(called) - 1)
-        answered[id_] += 1
-        return called[place]
+        before = answered.get(id_, 0)
+        answered[id_] = before + 1
+        return called[min(before, len(called) - 1)]
 
 
 def _hashed(text: str) -> str:

@@ -31,12 +31,15 @@ class Plan:
         return self.thinking is not None and self.thinking["type"] != "disabled"
 
 
+_UNASKED = Plan()
+
+
 def plan(draft: Draft, messages: list[Body], max_tokens: int) -> Plan:
     """How much the model thinks: as asked, or the nearest that it and this request allow, told as a loss."""
     asked, modes = draft.request.reasoning, draft.quirks.thinking
     if asked.effort is None and asked.budget is None:
         _forget_summary(draft)
-        return Plan()
+        return _UNASKED
     if asked.effort not in {None, *EFFORTS}:
         message = f"reasoning_effort must be one of {', '.join(EFFORTS)}, not {asked.effort!r}."
         raise BadRequest(message, param="reasoning_effort")

@@ -31,13 +31,23 @@ def write_request(request: Request, destination: Destination) -> Written:
     max_tokens = _max_tokens(draft)
     thought = plan(draft, messages, max_tokens)
     forcible = destination.quirks.forced_tools and not thought.budgeted
-    tools = write_tools(draft, tools_used(messages), forcible=forcible)
+    tools = write_tools(draft, [] if request.tools else tools_used(messages), forcible=forcible)
     output = _output_config(draft, thought)
-    body: Body = {"model": destination.model, "max_tokens": max_tokens}
-    body |= _system(draft) | {"messages": messages} | tools
-    body |= {"thinking": thought.thinking} if thought.thinking else {}
-    body |= output | _stop(draft) | write_sampling(draft, thinks=thought.thinks) | write_hints(draft)
-    body |= {"stream": True} if request.stream else {}
+    body: Body = {
+        "model": destination.model,
+        "max_tokens": max_tokens,
+        **_system(draft),
+        "messages": messages,
+        **tools,
+    }
+    if thought.thinking:
+        body["thinking"] = thought.thinking
+    body |= output
+    body |= _stop(request)
+    body |= write_sampling(draft, thinks=thought.thinks)
+    body |= write_hints(draft)
+    if request.stream:
+        body["stream"] = True
     _remove_refused(draft, body)
     cache.settle(draft, body)
     return Written(
@@ -68,7 +78,9 @@ def _max_tokens(draft: Draft) -> int:
 
 def _system(draft: Draft) -> Body:
     """The leading system messages, then our own sentences: at the end, where they leave the cached prefix alone."""
-    blocks = [block for at, message in enumerate(draft.request.system) for block in write_blocks(draft, message, at)]
+    blocks: list[Body] = []
+    for at, message in enumerate(draft.request.system):
+        blocks += write_blocks(draft, message, at)
     blocks += [{"type": "text", "text": sentence} for sentence in draft.instructions]
     return {"system": blocks} if blocks else {}
 
@@ -106,8 +118,8 @@ def _schema(draft: Draft, wanted: Body | None, description: str | None, *, stric
     return fitted.schema
 
 
-def _stop(draft: Draft) -> Body:
-    kept = [word for word in draft.request.stop if word.strip()]
+def _stop(request: Request) -> Body:
+    kept = [word for word in request.stop if word.strip()]
     return {"stop_sequences": kept} if kept else {}
 
 
@@ -127,6 +139,9 @@ def _afterwards(request: Request) -> set[Afterwards]:
 
 
 def _remove_refused(draft: Draft, body: Body) -> None:
-    for name in sorted(draft.quirks.refused & body.keys()):
+    refused = draft.quirks.refused
+    if refused.isdisjoint(body):
+        return
+    for name in sorted(refused & body.keys()):
         del body[name]
         draft.lose(f"/{_CLIENT_NAMES.get(name, name)}", "dropped", f"this host does not take {name}")

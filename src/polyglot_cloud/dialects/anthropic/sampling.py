@@ -4,16 +4,20 @@ from dataclasses import fields
 
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.draft import Draft
+from polyglot_cloud.neutral import Sampling
 
 VERSION = "2026-10-21"
 VERSION_WITH_SAMPLING = "2023-06-01"
 _NAMES = ("temperature", "top_p", "top_k")
+_SETTINGS = tuple(field.name for field in fields(Sampling))
 
 
 def write_sampling(draft: Draft, *, thinks: bool) -> Body:
     """The sampling fields that this model takes in this request; the others are told as losses."""
-    given = {field.name: getattr(draft.request.sampling, field.name) for field in fields(draft.request.sampling)}
-    given = {name: value for name, value in given.items() if value is not None}
+    sampling = draft.request.sampling
+    given = {name: value for name in _SETTINGS if (value := getattr(sampling, name)) is not None}
+    if not given:
+        return {}
     for name in [name for name in given if name not in _NAMES]:
         draft.lose(f"/{name}", "dropped", "Anthropic has no penalties")
     reason = _refusal(draft, thinks=thinks)
@@ -26,7 +30,7 @@ def write_sampling(draft: Draft, *, thinks: bool) -> Body:
 
 
 def version(body: Body) -> str:
-    return VERSION_WITH_SAMPLING if any(name in body for name in _NAMES) else VERSION
+    return VERSION if body.keys().isdisjoint(_NAMES) else VERSION_WITH_SAMPLING
 
 
 def _refusal(draft: Draft, *, thinks: bool) -> str | None:

@@ -4,30 +4,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.anthropic.blocks import THINKING_TYPES, write_blocks
+from polyglot_cloud.dialects.anthropic.blocks import THINKING_TYPES, bare_text, text_alone, write_blocks
 from polyglot_cloud.dialects.anthropic.draft import Draft
 from polyglot_cloud.dialects.anthropic.ids import unique
 from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.neutral import Message
 
 OPERATOR_MARK = "[Instruction from the operator of this conversation, not from its user]\n"
 
 
 @dataclass(slots=True)
 class Turn:
-    """`at` is the place of its first message in the client's list."""
+    """`first` is the place of its first message in the request."""
 
     role: str
     blocks: list[Body]
-    at: int
+    first: int
 
 
 def write_turns(draft: Draft) -> list[Body]:
     """The `messages` of the body. Raises BadRequest where nothing is asked, Unsupported for a prefill the model refuses."""
-    turns = _merged(_turn(draft, index) for index in range(len(draft.request.messages)))
+    turns = _merged(_turn(draft, index, message) for index, message in enumerate(draft.request.messages))
     if turns and turns[-1].role == "user" and not turns[-1].blocks:
         raise BadRequest("The last user message is empty. Anthropic needs something to answer.", param="messages")
-    turns = _merged(turn for turn in turns if turn.blocks)
-    turns = _merged(_seated(draft, turns, index) for index in range(len(turns)))
+    if not all(turn.blocks for turn in turns):
+        turns = _merged(turn for turn in turns if turn.blocks)
+    if any(turn.role == "system" for turn in turns):
+        turns = _merged(_seated(draft, turns, index) for index in range(len(turns)))
     if not turns:
         raise BadRequest("There is no message beside the system prompt. Add one of the user.", param="messages")
     for turn, blocks in zip(turns, unique(turn.blocks for turn in turns), strict=True):
@@ -59,10 +62,11 @@ def tools_used(messages: list[Body]) -> list[str]:
     return list(dict.fromkeys(block["name"] for block in blocks))
 
 
-def _turn(draft: Draft, index: int) -> Turn:
-    message, at = draft.request.messages[index], draft.place(index)
+def _turn(draft: Draft, index: int, message: Message) -> Turn:
     role = message.role if message.role in {"user", "assistant"} else "system"
-    return Turn(role, write_blocks(draft, message, at), at)
+    text = bare_text(message)
+    blocks = write_blocks(draft, message, draft.place(index)) if text is None else text_alone(text)
+    return Turn(role, blocks, index)
 
 
 def _merged(turns: Iterable[Turn]) -> list[Turn]:
@@ -86,15 +90,17 @@ def _seated(draft: Draft, turns: list[Turn], index: int) -> Turn:
     if turn.role != "system" or (draft.quirks.inner_system and after_user and before_assistant):
         return turn
     reason = "Anthropic takes no system message at this place: it went as a user text marked as the operator's"
-    draft.lose(f"/messages/{turn.at}", "approximated", reason)
-    return Turn("user", [{**block, "text": OPERATOR_MARK + block["text"]} for block in turn.blocks], turn.at)
+    draft.lose(f"/messages/{draft.place(turn.first)}", "approximated", reason)
+    return Turn("user", [{**block, "text": OPERATOR_MARK + block["text"]} for block in turn.blocks], turn.first)
 
 
 def _arrange(turn: Turn, before: Turn | None) -> None:
     """Tool results first, in the order of their calls (trap 3); thinking before all else (trap 22)."""
     if turn.role == "assistant":
-        if turn.blocks[0]["type"] not in THINKING_TYPES:
+        if turn.blocks[0]["type"] not in THINKING_TYPES and len(turn.blocks) > 1:
             turn.blocks = sorted(turn.blocks, key=lambda block: block["type"] not in THINKING_TYPES)
+        return
+    if not _holds(turn.blocks, "tool_result"):
         return
     calls = [block.get("id") for block in before.blocks if block["type"] == "tool_use"] if before else []
     rank = {id_: place for place, id_ in enumerate(calls)}
