@@ -51,7 +51,7 @@ def read_response(body: Any) -> Response:
 def _read_choice(choice: Object, position: int, body: Object) -> Choice:
     index, word = choice.get("index"), reply.string_of(choice, "finish_reason")
     blocks = _read_blocks(choice, body)
-    called = any(isinstance(block, ToolCall) for block in blocks)
+    called = any(type(block) is ToolCall for block in blocks)
     return Choice(
         blocks,
         finish.read_finish(word, called),
@@ -108,7 +108,8 @@ def write_response(response: Response, context: ReplyContext) -> Written:
     }
     if response.usage is not None:
         body["usage"] = write_usage(response.usage)
-        body |= write_tier(response.usage.tier)
+        if response.usage.tier is not None:
+            body |= write_tier(response.usage.tier)
     if response.fingerprint is not None:
         body["system_fingerprint"] = response.fingerprint
     return Written(body, losses=losses)
@@ -117,8 +118,8 @@ def write_response(response: Response, context: ReplyContext) -> Written:
 def _write_choice(choice: Choice, context: ReplyContext, losses: list[Loss]) -> Object:
     if choice.finish is None:
         raise BrokenReply("The provider's answer ended without saying why: part of it is missing.")
-    called = any(isinstance(block, ToolCall) for block in choice.blocks)
-    logprobs = [entry for block in choice.blocks if isinstance(block, Text) for entry in block.logprobs or ()]
+    called = any(type(block) is ToolCall for block in choice.blocks)
+    logprobs = [entry for block in choice.blocks if type(block) is Text and block.logprobs for entry in block.logprobs]
     written: Object = {
         "index": choice.index,
         "message": _write_message(choice, context, losses),
@@ -130,32 +131,53 @@ def _write_choice(choice: Choice, context: ReplyContext, losses: list[Loss]) -> 
     return written
 
 
+def _write_message(choice: Choice, context: ReplyContext, losses: list[Loss]) -> Object:
+    if len(choice.blocks) == 1 and type(choice.blocks[0]) is Text:
+        return _write_text(choice.blocks[0], choice, context)
+    return _write_blocks(choice, context, losses)
+
+
+def _write_text(block: Text, choice: Choice, context: ReplyContext) -> Object:
+    """A text and nothing else, which most answers are. `_write_blocks` would make the same of it."""
+    content = block.text or (None if choice.finish == "content_filter" else "")
+    message: Object = {"role": "assistant", "content": content, "refusal": None}
+    if block.annotations:
+        message["annotations"] = list(_annotations([block]))
+    if block.state is not None:
+        message["reasoning_details"] = _details([block], context)
+    return message
+
+
+def _write_blocks(choice: Choice, context: ReplyContext, losses: list[Loss]) -> Object:
+    blocks = _told_apart(choice.blocks)
+    refusal = "".join(block.text for block in blocks if isinstance(block, Refusal)) or None
+    calls = [write_call(block) for block in blocks if isinstance(block, ToolCall)]
+    texts = [block for block in blocks if isinstance(block, Text)]
+    text = "".join(block.text for block in texts)
+    silent = bool(calls or refusal) or choice.finish == "content_filter"
+    message: Object = {"role": "assistant", "content": text or (None if silent else ""), "refusal": refusal}
+    thinking = "\n\n".join(block.text for block in blocks if isinstance(block, Thinking) and block.text)
+    images = [reply.write_image(block) for block in blocks if isinstance(block, Image)]
+    losses += [reply.placeless(block, choice.index) for block in blocks if not reply.has_place(block)]
+    extras = {
+        "annotations": list(_annotations(texts)),
+        "tool_calls": calls,
+        "reasoning_content": thinking,
+        "reasoning_details": _details(blocks, context),
+        "images": [image for image in images if image],
+    }
+    return message | {name: value for name, value in extras.items() if value}
+
+
 def _told_apart(blocks: list[Block]) -> list[Block]:
-    taken = set[str]()
+    taken: set[str] = set()
     return [
         replace(block, id=reply.own_id(block.id, taken)) if isinstance(block, ToolCall) else block for block in blocks
     ]
 
 
-def _write_message(choice: Choice, context: ReplyContext, losses: list[Loss]) -> Object:
-    blocks = _told_apart(choice.blocks)
-    refusal = "".join(block.text for block in blocks if isinstance(block, Refusal)) or None
-    calls = [write_call(block) for block in blocks if isinstance(block, ToolCall)]
-    text = "".join(block.text for block in blocks if isinstance(block, Text))
-    silent = bool(calls or refusal) or choice.finish == "content_filter"
-    message: Object = {"role": "assistant", "content": text or (None if silent else ""), "refusal": refusal}
-    thinking = "\n\n".join(block.text for block in blocks if isinstance(block, Thinking) and block.text)
-    annotations = list(_annotations(block for block in blocks if isinstance(block, Text)))
-    images = [reply.write_image(block) for block in blocks if isinstance(block, Image)]
-    losses += [reply.placeless(block, choice.index) for block in blocks if not reply.has_place(block)]
-    extras = {
-        "annotations": annotations,
-        "tool_calls": calls,
-        "reasoning_content": thinking,
-        "reasoning_details": reasoning.write_details(reasoning.trace(blocks), context.provider, context.model),
-        "images": [image for image in images if image],
-    }
-    return message | {name: value for name, value in extras.items() if value}
+def _details(blocks: list[Block], context: ReplyContext) -> list[Object]:
+    return reasoning.write_details(reasoning.trace(blocks), context.provider, context.model)
 
 
 def _annotations(texts: Iterable[Text]) -> Iterator[Object]:

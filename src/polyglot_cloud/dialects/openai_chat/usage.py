@@ -25,14 +25,14 @@ _DETAIL_KINDS = {
     for holder in ("prompt_tokens_details", "completion_tokens_details")
 }
 _EXTRA_KINDS = dict(_EXTRAS)
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_COUNTS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
 def read_usage(body: Object) -> Usage | None:
     """Of a reply or of a chunk. xAI leaves reasoning out of completion_tokens but not out of total_tokens."""
     found = body.get("usage")
-    if not isinstance(found, dict) or not any(name in found for name in _COUNTS):
+    if not isinstance(found, dict) or _COUNTS.isdisjoint(found):
         return None
     prompt, completion = _count(found, "prompt_tokens"), _count(found, "completion_tokens")
     reasoning = _count(_object(found, "completion_tokens_details"), "reasoning_tokens")
@@ -50,13 +50,17 @@ def read_usage(body: Object) -> Usage | None:
 
 def _details(found: Object) -> dict[str, int]:
     """The counts beside the totals, by what is there: a reply has a few of them, if any."""
+    if found.keys() <= _COUNTS:
+        return {}
     details = {}
     for name, holder in found.items():
         if name in _EXTRA_KINDS:
             details[_EXTRA_KINDS[name]] = _number(holder)
         elif name in _DETAIL_KINDS and isinstance(holder, dict):
             kinds = _DETAIL_KINDS[name]
-            details |= {kinds[inner]: _number(value) for inner, value in holder.items() if inner in kinds}
+            for inner, value in holder.items():
+                if inner in kinds:
+                    details[kinds[inner]] = _number(value)
     return {kind: count for kind, count in details.items() if count}
 
 
@@ -92,8 +96,10 @@ def _count(holder: Object, name: str) -> int:
 
 
 def _number(value: Any) -> int:
+    if value is None:
+        return 0
     if type(value) is int:
-        return max(value, 0)
+        return value if value > 0 else 0
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if value > 0 else 0
@@ -108,6 +114,8 @@ def write_usage(usage: Usage) -> Object:
         "prompt_tokens_details": {"cached_tokens": usage.cached},
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     }
+    if not usage.details:
+        return written
     counts = dict(usage.details)
     written_to_cache = sum(count for kind, count in counts.items() if kind.startswith("cache_write"))
     if written_to_cache:
