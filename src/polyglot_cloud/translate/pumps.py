@@ -12,14 +12,20 @@ from polyglot_cloud.emulation.stop_sequences import StopSequences
 from polyglot_cloud.errors import BrokenReply, Fault, GatewayError, classify
 from polyglot_cloud.headers import PREFIX, loss_list
 from polyglot_cloud.neutral import (
+    Annotated,
+    ArgumentsDelta,
+    Closed,
     Event,
     Failed,
     Finished,
     Loss,
     Metered,
     Opened,
+    RefusalDelta,
     Started,
     StateDelta,
+    TextDelta,
+    ThinkingDelta,
     is_content,
 )
 from polyglot_cloud.sse import Decoder, Record, comment
@@ -57,6 +63,10 @@ class Pump(Protocol):
     def broke(self, error: GatewayError) -> bytes: ...
 
 
+_PIECES = frozenset({TextDelta, ThinkingDelta, RefusalDelta, ArgumentsDelta, StateDelta, Annotated, Opened, Closed})
+"""Events that tell a watch nothing once the client was shown content."""
+
+
 class _Watch:
     """What both pumps learn from the events they see."""
 
@@ -75,6 +85,8 @@ class _Watch:
         return b""
 
     def see(self, event: Event) -> None:
+        if self.started and type(event) in _PIECES:
+            return
         match event:
             case Started(model=model):
                 self.outcome.model = model or self.outcome.model
@@ -186,16 +198,20 @@ class Translation(_Watch):
         for event in events:
             if self.failure is not None:
                 break
-            if isinstance(event, StateDelta):
-                self._signature.put(event.state)
-            elif isinstance(event, Opened):
-                self._signature.put(event.block.state)
-            self.see(event)
+            if type(event) is not TextDelta or not self.started:  # which tells nothing, and is nearly every event
+                self._look(event)
             written.append(self._writer.feed(event))
-        if not self._ended and any(each.over for each in self._filters):
+        if self._filters and not self._ended and any(each.over for each in self._filters):
             self._ended = True
             written.append(self._end())
         return b"".join(written)
+
+    def _look(self, event: Event) -> None:
+        if isinstance(event, StateDelta):
+            self._signature.put(event.state)
+        elif isinstance(event, Opened):
+            self._signature.put(event.block.state)
+        self.see(event)
 
     def _end(self) -> bytes:
         """The rest of the answer is not waited for, and the connection is closed."""

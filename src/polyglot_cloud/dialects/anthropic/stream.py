@@ -46,8 +46,10 @@ class Reader:
         self._ended = False
 
     def feed(self, record: Record) -> list[Event]:
-        if self._ended or record.data.strip() in {b"", b"[DONE]"}:  # relays add the mark of another format
+        if self._ended:
             return []
+        if not record.data.startswith(b"{") and record.data.strip() in {b"", b"[DONE]"}:
+            return []  # relays add the mark of another format
         try:
             data = decode(record.data)
         except InvalidJson as error:
@@ -63,12 +65,12 @@ class Reader:
 
     def _event(self, kind: Any, data: Body) -> list[Event]:
         match kind:
+            case "content_block_delta":
+                return self._block_delta(data.get("index"), data.get("delta"))
             case "message_start":
                 return self._message_start(data)
             case "content_block_start":
                 return self._block_start(data.get("index"), data.get("content_block"))
-            case "content_block_delta":
-                return self._block_delta(data.get("index"), data.get("delta"))
             case "content_block_stop":
                 return self._block_stop(data.get("index"))
             case "message_delta":
@@ -105,11 +107,16 @@ class Reader:
     def _block_delta(self, index: Any, delta: Any) -> list[Event]:
         if not isinstance(delta, dict):
             return []
-        place, events = self._place(index), list[Event]()
-        if place not in self._open and (skeleton := _IMPLIED.get(response.string(delta, "type"))):
-            events += self._block_start(place, skeleton)
+        place = self._place(index)
         block = self._open.get(place)
-        return [*events, *block.extend(delta)] if block else events
+        return self._beheaded(place, delta) if block is None else block.extend(delta)
+
+    def _beheaded(self, place: int, delta: Body) -> list[Event]:
+        """A delta whose block never began: it begins here, where the delta tells its kind."""
+        skeleton = _IMPLIED.get(response.string(delta, "type"))
+        if skeleton is None:
+            return []
+        return [*self._block_start(place, skeleton), *self._open[place].extend(delta)]
 
     def _block_stop(self, index: Any) -> list[Event]:
         block = self._open.pop(self._place(index), None)

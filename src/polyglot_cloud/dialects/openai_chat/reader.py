@@ -90,11 +90,8 @@ class Reader:
         """The next piece of the text that is open, which most chunks are; [] for any other chunk, without an effect."""
         if self._prose is None or self._prose[0] is not Text or chunk.get("usage") is not None or "citations" in chunk:
             return []
-        match chunk.get("choices"):
-            case [{"delta": {"content": str(text), **rest}, **choice}] if text and not any(rest.values()):
-                if choice.pop("index", 0) == 0 and not any(choice.values()):
-                    return [TextDelta(self._prose[1], text)]
-        return []
+        text = _lone_text(chunk.get("choices"))
+        return [TextDelta(self._prose[1], text)] if text else []
 
     def _chunk(self, chunk: Object) -> list[Event]:
         events: list[Event] = []
@@ -211,6 +208,24 @@ class Reader:
     def _fail(self, event: Failed) -> list[Event]:
         self._over = True
         return [event]
+
+
+def _lone_text(choices: Any) -> str | None:
+    """The text of a chunk's one choice, the first; None where anything else stands beside it that is not empty."""
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        return None
+    choice = choices[0]
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or choice.get("index", 0) != 0:
+        return None
+    for name, value in choice.items():
+        if value and name != "delta":
+            return None
+    for name, value in delta.items():
+        if value and name != "content":
+            return None
+    text = delta.get("content")
+    return text if isinstance(text, str) else None
 
 
 def _is_another(call: _Call, id_: str, name: str) -> bool:

@@ -38,9 +38,10 @@ def content_of(message: Object) -> str:
 
 def thinking_of(message: Object) -> str:
     """Two names are in use; Mistral has it as a part of the content (spring-projects/spring-ai issue 5019, read 2026-11-22)."""
-    parts = [part.get("thinking") for part in objects_of(message, "content") if part.get("type") == "thinking"]
     named = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
-    return named or "".join(map(text_of, parts))
+    if named or not isinstance(message.get("content"), list):
+        return named
+    return "".join(text_of(part.get("thinking")) for part in objects_of(message, "content") if part.get("type") == "thinking")
 
 
 def logprobs_of(choice: Object) -> Json | None:

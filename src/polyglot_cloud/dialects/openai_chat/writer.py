@@ -67,6 +67,7 @@ class Writer:
         self._started = Started("", "")
         self._head = b""  # of every chunk, made with the first
         self._tail = b""
+        self._text_head = self._text_tail = b""  # of a chunk that is a piece of text alone
         self._blocks: dict[int, _Shown] = {}
         self._lanes: dict[str, list[int]] = {
             "text": [],
@@ -85,6 +86,8 @@ class Writer:
     def feed(self, event: Event) -> bytes:
         if self._dead:
             return b""
+        if type(event) is TextDelta:  # which nearly every event is
+            return self._prose(event)
         match event:
             case TextDelta() | ThinkingDelta() | RefusalDelta() | Annotated():
                 return self._prose(event)
@@ -130,14 +133,18 @@ class Writer:
             constants["system_fingerprint"] = started.fingerprint
         self._head = b"data: " + wire.encode(constants)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if context.include_usage else b"]}\n\n"
+        self._text_head, self._text_tail = self._chunk(b'{"content":\0}').split(b"\0")  # in JSON no NUL stands as itself
         return self._delta(b'{"role":"assistant","content":' + (b'""' if speaking else b"null") + b"}")
 
     def _delta(self, delta: bytes, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
         filtered = finish_reason.startswith(b'"content_filter"')  # a word of the provider's may stand behind it
         speaking = delta.startswith(b'{"content"') or (delta == b"{}" and not filtered)
         first = b"" if self._head else self._begin(speaking=speaking)
+        return first + self._chunk(delta, logprobs, finish_reason)
+
+    def _chunk(self, delta: bytes, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
         choice = b'{"index":0,"delta":' + delta + b',"logprobs":' + logprobs + b',"finish_reason":' + finish_reason
-        return first + self._head + choice + b"}" + self._tail
+        return self._head + choice + b"}" + self._tail
 
     def _usage_chunk(self) -> bytes:
         """Only for a client that asked: others index choices[0] blindly."""
@@ -183,7 +190,7 @@ class Writer:
         shown = self._blocks[event.index]
         lane = self._lane(shown)
         if not lane or lane[0] == event.index:
-            return self._say(shown, event)
+            return self._text(shown, event) if type(event) is TextDelta else self._say(shown, event)
         shown.held.append(event)
         return b""
 
@@ -192,8 +199,8 @@ class Writer:
 
     def _say(self, shown: _Shown, event: Prose) -> bytes:
         match event:
-            case TextDelta(_, text, logprobs):
-                return self._text(shown, text, logprobs)
+            case TextDelta():
+                return self._text(shown, event)
             case ThinkingDelta(_, text):
                 return self._think(shown, text)
             case RefusalDelta(_, text):
@@ -204,13 +211,18 @@ class Writer:
                 self._annotations.append(reply.write_annotation(event.annotation, self._said - shown.length))
                 return b""
 
-    def _text(self, shown: _Shown, text: str, logprobs: list[dict[str, Any]] | None) -> bytes:
-        shown.length += len(text)
-        self._said += len(text)
-        if logprobs:
-            found = wire.encode({"content": logprobs, "refusal": None})
+    def _text(self, shown: _Shown, event: TextDelta) -> bytes:
+        text, length = event.text, len(event.text)
+        shown.length += length
+        self._said += length
+        if event.logprobs:
+            found = wire.encode({"content": event.logprobs, "refusal": None})
             return self._delta(b'{"content":' + wire.encode(text) + b"}", found)
-        return self._delta(b'{"content":' + wire.encode(text) + b"}") if text else b""
+        if not text:
+            return b""
+        if not self._text_head:
+            return self._delta(b'{"content":' + wire.encode(text) + b"}")
+        return self._text_head + wire.encode(text) + self._text_tail
 
     def _think(self, shown: _Shown, text: str) -> bytes:
         if not text:

@@ -24,7 +24,8 @@ _NEVER_DROPPED = {"tools": "tools", "tool_choice": "tool_choice", "text": "respo
 def write_request(request: Request, destination: Destination) -> Written:
     """Raises Unsupported, with `param` in Chat's words, where a loss would change what was asked."""
     _refuse(request, destination)
-    quirks, losses = destination.quirks, list[Loss]()
+    quirks = destination.quirks
+    losses: list[Loss] = []
     effort = write_effort(request.reasoning, quirks, losses)
     body: Body = {
         "model": destination.model,
