@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from polyglot_cloud import wire
 from polyglot_cloud.dialects import Body
-from polyglot_cloud.dialects.gemini.citations import citations
+from polyglot_cloud.dialects.gemini.citations import citations, has_citations
 from polyglot_cloud.dialects.gemini.names import own_name
 from polyglot_cloud.dialects.gemini.pieces import Pieces, begins, continues
 from polyglot_cloud.dialects.gemini.shape import mapping, mappings, string, whole_numbers
@@ -58,10 +58,10 @@ class Candidate:
         logprobs = _logprobs(mapping(candidate["logprobsResult"])) if "logprobsResult" in candidate else None
         for part in mappings(mapping(candidate.get("content")).get("parts")):
             written = self._part(part, logprobs)
-            if any(isinstance(event, TextDelta) for event in written):
+            if logprobs is not None and any(isinstance(event, TextDelta) for event in written):
                 logprobs = None
             events += written
-        return events + self._citations(candidate)
+        return events + self._citations(candidate) if has_citations(candidate) else events
 
     def close(self) -> list[Event]:
         return [*self._last_piece(), *self._leave()]
@@ -73,7 +73,9 @@ class Candidate:
         return [Closed(self._blocks - 1)]
 
     def _part(self, part: Body, logprobs: list[dict[str, Any]] | None) -> list[Event]:
-        if self._pieces is not None and continues(part):
+        if self._pieces is None:
+            return self._whole(part, logprobs)
+        if continues(part):
             return self._last_piece() if self._pieces.add(part) else []
         return [*self._last_piece(), *self._whole(part, logprobs)]
 
@@ -83,10 +85,10 @@ class Candidate:
         return self._call(pieces.part) if pieces else []
 
     def _whole(self, part: Body, logprobs: list[dict[str, Any]] | None) -> list[Event]:
-        if begins(part):
+        if "functionCall" in part and begins(part):
             self._pieces = Pieces(part)
             return self._last_piece() if self._pieces.add(part) else []
-        if _is_call(part):
+        if "functionCall" in part and _is_call(part):
             return self._call(part)
         if _is_text(part):
             return self._text(part, logprobs)

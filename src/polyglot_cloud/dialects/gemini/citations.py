@@ -12,10 +12,12 @@ from polyglot_cloud.dialects.gemini.shape import count, mapping, mappings, strin
 _SOURCES = ("web", "maps", "retrievedContext")
 
 
+def has_citations(candidate: Body) -> bool:
+    return "groundingMetadata" in candidate or "citationMetadata" in candidate
+
+
 def citations(candidate: Body, length: int, *, exact: bool) -> list[dict[str, Any]]:
     """From search grounding and from quotations. `length` is that of the text cited, `exact` says that it is plain ASCII."""
-    if "groundingMetadata" not in candidate and "citationMetadata" not in candidate:
-        return []
     cited = [
         *_grounded(mapping(candidate.get("groundingMetadata"))),
         *_quoted(mapping(candidate.get("citationMetadata"))),

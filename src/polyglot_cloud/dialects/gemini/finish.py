@@ -28,12 +28,17 @@ class Ending:
     blocked: str = ""
 
     def note(self, reply: Body, candidate: Body) -> None:
-        feedback = mapping(reply.get("promptFeedback"))
+        if "promptFeedback" in reply:
+            self._note_block(mapping(reply["promptFeedback"]))
+        if "finishReason" in candidate:
+            self.reason = _word(candidate["finishReason"]) or self.reason
+        if "finishMessage" in candidate:
+            self.message = string(candidate["finishMessage"]) or self.message
+
+    def _note_block(self, feedback: Body) -> None:
         if blocked := _word(feedback.get("blockReason")):
             message = string(feedback.get("blockReasonMessage"))
             self.blocked = f"{blocked}: {message}" if message else blocked
-        self.reason = _word(candidate.get("finishReason")) or self.reason
-        self.message = string(candidate.get("finishMessage")) or self.message
 
     def finished(self, *, spoke: bool, called: bool) -> Finished:
         """`spoke`: there was content other than thoughts. Raises BrokenReply where the reply has no end, or broke before any content."""

@@ -30,6 +30,8 @@ def read_response(body: Body) -> Response:
 
 def unwrapped(value: Any) -> Body:
     """The reply object, also out of an array of one."""
+    if isinstance(value, dict) and "error" not in value:
+        return value
     error = error_in(value)
     if error is not None:
         status = status_of(error)

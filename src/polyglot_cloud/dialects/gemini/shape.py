@@ -52,7 +52,9 @@ def _whole(value: Any) -> Any:
 def count(value: Any) -> int:
     """A number of tokens or a position; proto JSON may write one as a string."""
     if type(value) is int:
-        return max(value, 0)
+        return value if value > 0 else 0
+    if value is None:
+        return 0
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     return 0

@@ -25,8 +25,10 @@ class StreamReader:
         self._over = False
 
     def feed(self, record: Record) -> list[Event]:
-        if self._over or record.data.strip() in {b"", b"[DONE]"}:  # relays add the mark of another format
+        if self._over:
             return []
+        if not record.data.startswith(b"{") and record.data.strip() in {b"", b"[DONE]"}:
+            return []  # relays add the mark of another format
         try:
             reply = unwrapped(wire.decode(record.data))
         except wire.InvalidJson as error:
@@ -53,7 +55,7 @@ class StreamReader:
             self._candidate = Candidate(head.id)
             events.append(head)
         events += self._metered(reply)
-        first = next((each for each in mappings(reply.get("candidates")) if count(each.get("index")) == 0), {})
+        first = _first_candidate(reply)
         self._ending.note(reply, first)
         events += self._candidate.feed(first)
         try:
@@ -72,6 +74,13 @@ class StreamReader:
             return []
         self._usage = usage
         return [Metered(usage)]
+
+
+def _first_candidate(reply: Body) -> Body:
+    for each in mappings(reply.get("candidates")):
+        if count(each.get("index")) == 0:
+            return each
+    return {}
 
 
 def _failed(error: GatewayError) -> Failed:

@@ -17,6 +17,8 @@ _BY_MODALITY = {
 def read_usage(body: Body) -> Usage | None:
     """None where no tokens were counted: some chunks have a `usageMetadata` with the kind of traffic only."""
     counts = mapping(mapping(body).get("usageMetadata"))
+    if not counts:
+        return None
     if "promptTokenCount" not in counts and not any(name.endswith("TokenCount") for name in counts):
         return None
     tool_use = count(counts.get("toolUsePromptTokenCount"))
@@ -34,7 +36,9 @@ def read_usage(body: Body) -> Usage | None:
 def _details(counts: Body, tool_use: int) -> dict[str, int]:
     details = {"tool_use_input": tool_use} if tool_use else {}
     for name, kinds in _BY_MODALITY.items():
-        for row in mappings(counts[name]) if name in counts else ():
+        if name not in counts:
+            continue
+        for row in mappings(counts[name]):
             kind = kinds.get(string(row.get("modality")))
             if kind and (tokens := count(row.get("tokenCount"))):
                 details[kind] = details.get(kind, 0) + tokens

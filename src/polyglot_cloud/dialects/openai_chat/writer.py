@@ -89,6 +89,8 @@ class Writer:
         if type(event) is TextDelta:  # which nearly every event is
             return self._prose(event)
         match event:
+            case Metered(usage):  # with every piece, at some
+                self._usage = usage
             case TextDelta() | ThinkingDelta() | RefusalDelta() | Annotated():
                 return self._prose(event)
             case ArgumentsDelta(index, text):
@@ -99,8 +101,6 @@ class Writer:
                 self._remember(self._blocks[index], state)
             case Closed(index):
                 return self._close(index)
-            case Metered(usage):
-                self._usage = usage
             case Started():
                 self._started = event
             case Finished():

@@ -169,4 +169,4 @@ def string(value: Any) -> str:
 
 
 def objects(value: Any) -> list[Body]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in value if isinstance(each, dict)] if value and isinstance(value, list) else []

@@ -178,11 +178,14 @@ class Reader:
         """The item that an event is about: by output_index, else by id, else the newest."""
         position, identity = event.get("output_index"), string(event.get("item_id"))
         if not isinstance(position, int):
-            named = [item for item in self._items.values() if identity and item.id == identity]
-            position = named[0].position if named else max(self._items, default=0)
+            position = self._position(identity)
         item = self._items.get(position) or self._new_item(position)
         item.kind, item.id = item.kind or kind, item.id or identity
         return item
+
+    def _position(self, identity: str) -> int:
+        named = [item for item in self._items.values() if identity and item.id == identity]
+        return named[0].position if named else max(self._items, default=0)
 
     def _new_item(self, position: int) -> _Item:
         self._items[position] = item = _Item(position)
@@ -299,7 +302,8 @@ class Reader:
         self._text(part, whole[part.sent.get("", 0) :], logprobs_of(logprobs)[part.sent.get("logprobs", 0) :])
 
     def _text(self, part: _Part, text: str, logprobs: list[Body]) -> None:
-        part.sent["logprobs"] = part.sent.get("logprobs", 0) + len(logprobs)
+        if logprobs:
+            part.sent["logprobs"] = part.sent.get("logprobs", 0) + len(logprobs)
         part.sent[""] = part.sent.get("", 0) + len(text)
         if text or logprobs:
             self._emit(TextDelta(part.index, text, logprobs or None))
@@ -413,7 +417,10 @@ _HANDLERS: dict[str, Callable[[Reader, Body], None]] = {
 
 def _object_in(record: Record) -> Body | None:
     """The event, None for a comment, `[DONE]` (xAI ends with it) and JSON that is no object. Raises InvalidJson."""
-    event = wire.decode(record.data) if record.data.strip() not in {b"", b"[DONE]"} else None
+    data = record.data
+    if not data.startswith(b"{") and data.strip() in {b"", b"[DONE]"}:
+        return None
+    event = wire.decode(data)
     return event if isinstance(event, dict) else None
 
 
