@@ -86,8 +86,7 @@ class _Turns:
         self._place = ""  # of the message that is read, in the client's list
 
     def add(self, message: Message) -> None:
-        stateful = [block for block in message.blocks if isinstance(block, Text | ToolCall | Opaque)]
-        self._remembers = any(kept(block, self._destination) is not None for block in stateful)
+        self._remembers = any(block.state is not None and self._goes_back(block) for block in message.blocks)
         self._pointer = message.pointer
         if message.role in {"system", "developer"}:
             self._instruct(message)
@@ -97,6 +96,9 @@ class _Turns:
         for block in message.blocks:
             self._block(turn, block)
         self._merge(turn)
+
+    def _goes_back(self, block: Block) -> bool:
+        return isinstance(block, Text | ToolCall | Opaque) and kept(block, self._destination) is not None
 
     def written(self) -> list[Body]:
         """Turns as contents. A call at the very end waits for nothing; any other must have its result in the next turn."""
@@ -129,6 +131,8 @@ class _Turns:
 
     def _block(self, turn: _Turn, block: Block) -> None:
         match block:
+            case Text(state=None):
+                turn.parts += _text(block.text)
             case ToolCall():
                 part = self._call(block, len(turn.calls))
                 turn.parts.append(part)
@@ -225,12 +229,17 @@ def _instruction(message: Message) -> str:
     if any(not isinstance(block, Text) for block in message.blocks):
         raise Unsupported("A system message for Gemini may hold text only.", param="messages")
     text = "\n".join(block.text for block in message.blocks if isinstance(block, Text))
-    return text if text.strip() else ""
+    return text if _says_something(text) else ""
 
 
 def _text(text: str) -> list[Body]:
     """Blank text is refused by Gemini and means nothing."""
-    return [{"text": text}] if text.strip() else []
+    return [{"text": text}] if _says_something(text) else []
+
+
+def _says_something(text: str) -> bool:
+    """Told without a copy, which `strip` would make of a long text that ends with a line end."""
+    return bool(text) and not text.isspace()
 
 
 def _arguments(call: ToolCall, param: str) -> Body:

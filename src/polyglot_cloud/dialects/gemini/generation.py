@@ -41,6 +41,8 @@ def _sampling(request: Request, destination: Destination, losses: list[Loss]) ->
         for name, value in (("temperature", sampling.temperature), ("top_p", sampling.top_p), ("top_k", sampling.top_k))
         if value is not None
     }
+    if not asked:
+        return {}
     dropped: list[str] = []
     if rule in {"none", "ignored"} or (rule == "effort_none" and request.reasoning.effort != "none"):
         dropped = list(asked)

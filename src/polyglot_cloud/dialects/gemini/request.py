@@ -1,6 +1,5 @@
 """A neutral request -> the body of generateContent. Model and streaming stand in the path."""
 
-from itertools import chain
 from typing import Any
 
 from polyglot_cloud.dialects import Afterwards, Body, Written
@@ -8,7 +7,7 @@ from polyglot_cloud.dialects.gemini.contents import contents, system_instruction
 from polyglot_cloud.dialects.gemini.generation import asks_in_words, generation_config
 from polyglot_cloud.dialects.gemini.tools import afterwards, declarations, tool_config
 from polyglot_cloud.errors import Unsupported
-from polyglot_cloud.neutral import Loss, Request, ToolResult
+from polyglot_cloud.neutral import Block, Loss, Request, ToolResult
 from polyglot_cloud.rows import Destination
 
 JSON_INSTRUCTION = "Answer with one valid JSON object and nothing else: no prose around it, no code fence."
@@ -51,6 +50,8 @@ def _afterwards(request: Request, destination: Destination) -> set[Afterwards]:
 
 
 def _hints(request: Request, losses: list[Loss]) -> Body:
+    if not request.hints:
+        return {}
     if request.hints.get("web_search_options") is not None:
         raise Unsupported("Web search cannot be had from Gemini on this path.", param="web_search_options")
     hints = {name: value for name, value in request.hints.items() if value not in _EMPTY}
@@ -68,18 +69,22 @@ def _marks(request: Request) -> list[Loss]:
     """What stands in many places and is dropped everywhere: told once."""
     losses = []
     messages = [*request.system, *request.messages]
-    blocks = list(chain.from_iterable(message.blocks for message in messages))
-    inner = chain.from_iterable(block.blocks for block in blocks if isinstance(block, ToolResult))
     if any(tool.mark for tool in request.tools):
         losses.append(Loss("/tools", "dropped", "Gemini caches prompts by itself: cache marks have no place"))
-    if any(each.mark for each in chain(blocks, inner)):
+    if any(_is_marked(block) for message in messages for block in message.blocks):
         losses.append(Loss("/messages", "dropped", "Gemini caches prompts by itself: cache marks have no place"))
     if any(message.name for message in messages):
         losses.append(Loss("/messages", "dropped", "Gemini has no names of participants"))
     return losses
 
 
+def _is_marked(block: Block) -> bool:
+    return block.mark is not None or (type(block) is ToolResult and any(each.mark for each in block.blocks))
+
+
 def _permitted(body: Body, destination: Destination, losses: list[Loss]) -> Body:
+    if destination.quirks.refused.isdisjoint(body):
+        return body
     refused = body.keys() & destination.quirks.refused
     losses += [Loss(f"/{name}", "dropped", f"{destination.model} refuses it") for name in sorted(refused)]
     return {name: value for name, value in body.items() if name not in refused}

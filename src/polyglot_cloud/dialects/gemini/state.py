@@ -72,8 +72,10 @@ def with_dummies(contents: list[Body]) -> list[Body]:
 
     The current turn begins after the last user content without results; what lies before it is not validated.
     """
-    start = max((at for at, content in enumerate(contents) if _begins_a_turn(content)), default=-1)
-    return [_with_dummy(content) if at > start else content for at, content in enumerate(contents)]
+    start = len(contents)
+    while start > 0 and not _begins_a_turn(contents[start - 1]):
+        start -= 1
+    return [*contents[:start], *(_with_dummy(content) for content in contents[start:])]
 
 
 def _begins_a_turn(content: Body) -> bool:

@@ -215,7 +215,8 @@ def write_messages(system: list[Message], turns: list[Message], quirks: Quirks, 
         raise Unsupported("This model does not continue a last assistant message.", param="messages")
     _check_images(turns, quirks)
     written: list[Object] = []
-    for turn in [*system, *turns]:
+    conversation = [*system, *turns]
+    for turn in conversation:
         if turn.role == "assistant":
             written.append(_write_assistant(turn, quirks, losses))
         elif turn.role == "user":
@@ -224,14 +225,13 @@ def write_messages(system: list[Message], turns: list[Message], quirks: Quirks, 
             # a host without the role (xAI's Chat) names it among what it refuses; system means the same there
             role = "system" if "developer" in quirks.refused else turn.role
             written.append(_named({"role": role, "content": parts.write_content(turn.blocks)}, turn))
-    if any(_is_marked(block) for turn in [*system, *turns] for block in turn.blocks):
+    if any(_is_marked(block) for turn in conversation for block in turn.blocks):
         losses.append(Loss("/messages", "dropped", "caching is automatic in this format; breakpoints cannot be named"))
     return written
 
 
 def _is_marked(block: Block) -> bool:
-    inner = block.blocks if isinstance(block, ToolResult) else []
-    return block.mark is not None or any(each.mark for each in inner)
+    return block.mark is not None or (type(block) is ToolResult and any(each.mark for each in block.blocks))
 
 
 def _check_images(turns: list[Message], quirks: Quirks) -> None:

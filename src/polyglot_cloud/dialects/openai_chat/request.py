@@ -104,15 +104,16 @@ def write_request(request: Request, destination: Destination) -> Written:
     if _lacks_the_word(request):
         body["messages"].insert(0, {"role": "system", "content": JSON_INSTRUCTION})
         losses.append(Loss("/response_format", "emulated", "JSON mode wants the word JSON in a message: one was added"))
-    losses += [
-        Loss(f"/{name}", "dropped", "this format has no such setting")
-        for name in sorted(request.hints.keys() - hints.NAMES)
-    ]
+    if not request.hints.keys() <= hints.NAMES:
+        losses += [
+            Loss(f"/{name}", "dropped", "this format has no such setting")
+            for name in sorted(request.hints.keys() - hints.NAMES)
+        ]
     if request.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}  # always: the bill needs it
     if "stored_completions" in quirks.refused and (kept := body.pop("store", None)) is not None and kept:
         losses.append(Loss("/store", "dropped", "the provider keeps no completions of this format"))
-    for name in sorted(quirks.refused & body.keys()):
+    for name in () if quirks.refused.isdisjoint(body) else sorted(quirks.refused & body.keys()):
         if name in _MEANING and (name, body[name]) != ("modalities", ["text"]):
             raise Unsupported(f"The model '{destination.model}' does not take '{name}'.", param=name)
         if name != "stream_options":  # ours: the client's wish is the gateway's to fulfil

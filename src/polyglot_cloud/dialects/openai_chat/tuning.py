@@ -119,11 +119,12 @@ def write_sampling(request: Request, quirks: Quirks, losses: list[Loss]) -> Obje
         "presence_penalty": wanted.presence_penalty,
         "frequency_penalty": wanted.frequency_penalty,
     }
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return {}
     refused = _refused_sampling(request, quirks)
     written = {}
     for name, value in given.items():
-        if value is None:
-            continue
         if name in refused:
             losses.append(Loss(f"/{name}", "dropped", refused[name]))
         elif name == "top_p" and value == 0 and "top_p_zero" in quirks.refused:

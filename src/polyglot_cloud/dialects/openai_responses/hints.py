@@ -16,6 +16,8 @@ _KNOWN = {*_SAME_NAME, "user", "store", "verbosity", "web_search_options"}
 
 def write_hints(request: Request, quirks: Quirks, losses: list[Loss]) -> Body:
     """The members that a client's hints become. Raises Unsupported for audio output, which is no hint."""
+    if not request.hints:
+        return {}
     hints = {name: value for name, value in request.hints.items() if value is not None}
     _check_modalities(request, hints.pop("modalities", None))
     absent = sorted(hints.keys() - _KNOWN)

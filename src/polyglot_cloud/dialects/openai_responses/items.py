@@ -55,6 +55,8 @@ def write_items(request: Request, destination: Destination, losses: list[Loss]) 
 
 def _anchored(items: list[Body], losses: list[Loss]) -> list[Body]:
     """Without reasoning that nothing of the assistant follows: the vendor refuses it ("without its required following item")."""
+    if not any(item.get("type") == "reasoning" for item in items):
+        return items
     kept: list[Body] = []
     for item in reversed(items):
         if item.get("type") == "reasoning" and not (kept and _is_output(kept[-1])):
@@ -93,9 +95,9 @@ class _Turn:
         if self._message.name:
             self._lose("participants have no names in this format")
         for block in self._message.blocks:
-            if unmarked := self._breakpoints.refusal(block, self._message.role):
+            if block.mark is not None and (unmarked := self._breakpoints.refusal(block, self._message.role)):
                 self._lose(unmarked)
-            if block.state and not isinstance(block, Thinking | Opaque):
+            if block.state is not None and not isinstance(block, Thinking | Opaque):
                 self._reasoning(block.state)
             self._block(block)
         self._flush()
@@ -132,8 +134,9 @@ class _Turn:
             case ToolResult():
                 if block.is_error:
                     self._lose("a result cannot be marked as an error here; its text says what happened")
-                for reason in filter(None, (self._breakpoints.refusal(each, "user") for each in block.blocks)):
-                    self._lose(reason)
+                for each in block.blocks:
+                    if each.mark is not None and (reason := self._breakpoints.refusal(each, "user")):
+                        self._lose(reason)
                 self._item(self._result(block))
             case Opaque():
                 self._opaque(block)

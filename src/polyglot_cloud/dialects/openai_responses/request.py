@@ -122,6 +122,8 @@ def _stream(request: Request) -> Body:
 
 def _accepted(body: Body, quirks: Quirks, losses: list[Loss]) -> Body:
     """The body without the members that this host refuses."""
+    if quirks.refused.isdisjoint(body):
+        return body
     for name in sorted(quirks.refused & body.keys()):
         if name in _NEVER_DROPPED:
             param = _NEVER_DROPPED[name]

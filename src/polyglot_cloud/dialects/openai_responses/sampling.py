@@ -58,7 +58,8 @@ def write_reasoning(reasoning: Reasoning, effort: str | None, quirks: Quirks) ->
 
 def write_sampling(request: Request, effort: str | None, quirks: Quirks, losses: list[Loss]) -> Body:
     """The members `temperature` and `top_p`; penalties and top_k have no place here."""
-    sampling, body = request.sampling, Body()
+    sampling = request.sampling
+    body: Body = {}
     reason = _refusal(quirks, effort)
     for name in ("temperature", "top_p"):
         if (value := getattr(sampling, name)) is None:

@@ -18,6 +18,8 @@ def write_tools(request: Request, quirks: Quirks, losses: list[Loss]) -> Body:
     Raises Unsupported for a name that the vendor does not take.
     """
     offered, choice = request.tools, request.tool_choice
+    if not offered and not request.hints:  # where a web search might stand
+        return _without_tools(choice, losses)
     _check_names(offered)
     if "custom" in quirks.refused and any(tool.kind == "custom" for tool in offered):
         raise Unsupported(f"{request.model} has no custom tools: offer functions.", param="tools")
