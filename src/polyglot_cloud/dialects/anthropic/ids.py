@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.pseudonym import pseudonym
 
-_WITH_ID = ("tool_use", "tool_result")
+WITH_ID = ("tool_use", "tool_result")
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
@@ -31,23 +31,20 @@ class _Ids:
         self._called: dict[str, list[str]] = {}  # id -> new ids of its calls in the last turn that has some
 
     def rename(self, blocks: list[Body]) -> list[Body]:
-        if not any(block["type"] in _WITH_ID for block in blocks):
-            return blocks
         fresh: dict[str, list[str]] = {}
         answered: dict[str, int] = {}
-        renamed = [self._block(block, fresh, answered) for block in blocks]
+        renamed = [
+            self._block(block, fresh, answered) if block["type"] in WITH_ID else block for block in blocks
+        ]
         self._called |= fresh
         return renamed
 
     def _block(self, block: Body, fresh: dict[str, list[str]], answered: dict[str, int]) -> Body:
-        match block["type"]:
-            case "tool_use":
-                new = self._use(block["id"])
-                fresh.setdefault(block["id"], []).append(new)
-                return {**block, "id": new}
-            case "tool_result":
-                return {**block, "tool_use_id": self._result(block["tool_use_id"], answered)}
-        return block
+        if block["type"] == "tool_result":
+            return {**block, "tool_use_id": self._result(block["tool_use_id"], answered)}
+        new = self._use(block["id"])
+        fresh.setdefault(block["id"], []).append(new)
+        return {**block, "id": new}
 
     def _use(self, id_: str) -> str:
         before = self._uses.get(id_, 0)

@@ -40,11 +40,12 @@ def _check_names(tools: list[Tool]) -> None:
 
 
 def _check_choice(tools: list[Tool], choice: ToolChoice) -> None:
-    known = {tool.name for tool in tools}
-    for name in choice.names:
-        if name not in known:
-            message = f"tool_choice names {name!r}, which is not among the tools."
-            raise BadRequest(message, param="tool_choice")
+    if choice.names:
+        known = {tool.name for tool in tools}
+        for name in choice.names:
+            if name not in known:
+                message = f"tool_choice names {name!r}, which is not among the tools."
+                raise BadRequest(message, param="tool_choice")
     if forced(choice) and not tools:
         raise BadRequest("tool_choice asks for a tool call, but there are no tools.", param="tool_choice")
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from polyglot_cloud.dialects import Body
 from polyglot_cloud.dialects.anthropic.blocks import THINKING_TYPES, bare_text, text_alone, write_blocks
 from polyglot_cloud.dialects.anthropic.draft import Draft
-from polyglot_cloud.dialects.anthropic.ids import unique
+from polyglot_cloud.dialects.anthropic.ids import WITH_ID, unique
 from polyglot_cloud.errors import BadRequest, Unsupported
 from polyglot_cloud.neutral import Message
 
+_PLACED = THINKING_TYPES | {"tool_result"}
+"""Blocks that have their place in a turn; where there are none, all stand as they came."""
 OPERATOR_MARK = "[Instruction from the operator of this conversation, not from its user]\n"
 
 
@@ -24,19 +26,21 @@ class Turn:
 
 def write_turns(draft: Draft) -> list[Body]:
     """The `messages` of the body. Raises BadRequest where nothing is asked, Unsupported for a prefill the model refuses."""
-    turns = _merged(_turn(draft, index, message) for index, message in enumerate(draft.request.messages))
+    turns = _merged([_turn(draft, index, message) for index, message in enumerate(draft.request.messages)])
     if turns and turns[-1].role == "user" and not turns[-1].blocks:
         raise BadRequest("The last user message is empty. Anthropic needs something to answer.", param="messages")
-    if not all(turn.blocks for turn in turns):
-        turns = _merged(turn for turn in turns if turn.blocks)
-    if any(turn.role == "system" for turn in turns):
+    turns = _merged([turn for turn in turns if turn.blocks])
+    if "system" in [turn.role for turn in turns]:
         turns = _merged(_seated(draft, turns, index) for index in range(len(turns)))
     if not turns:
         raise BadRequest("There is no message beside the system prompt. Add one of the user.", param="messages")
-    for turn, blocks in zip(turns, unique(turn.blocks for turn in turns), strict=True):
-        turn.blocks = blocks
-    for before, turn in zip([None, *turns], turns, strict=False):
-        _arrange(turn, before)
+    kinds = {block["type"] for turn in turns for block in turn.blocks}
+    if not kinds.isdisjoint(WITH_ID):
+        for turn, blocks in zip(turns, unique(turn.blocks for turn in turns), strict=True):
+            turn.blocks = blocks
+    if not kinds.isdisjoint(_PLACED):
+        for before, turn in zip([None, *turns], turns, strict=False):
+            _arrange(turn, before)
     _check_prefill(draft, turns[-1])
     return [{"role": turn.role, "content": turn.blocks} for turn in turns]
 
@@ -58,8 +62,9 @@ def lost_thinking(messages: list[Body]) -> bool:
 
 def tools_used(messages: list[Body]) -> list[str]:
     """Names of the tools that the history calls, in their order, each once."""
-    blocks = (block for message in messages for block in message["content"] if block["type"] == "tool_use")
-    return list(dict.fromkeys(block["name"] for block in blocks))
+    return list({
+        block["name"]: None for message in messages for block in message["content"] if block["type"] == "tool_use"
+    })
 
 
 def _turn(draft: Draft, index: int, message: Message) -> Turn:

@@ -21,6 +21,9 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
+_NUMBERS = (int, float)
+
+
 def _kind(value: Any) -> str:
     return next((words for type_, words in _KINDS if isinstance(value, type_)), "null")
 
@@ -85,10 +88,12 @@ def number(holder: Object, name: str, least: float, most: float, at: str = "") -
     value = holder.get(name)
     if value is None:
         return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if type(value) not in _NUMBERS or not math.isfinite(value):
         raise wrong_type(at + name, "a decimal", value)
-    _within(value, at + name, "decimal", least, most)
-    return value
+    if not least <= value <= most:
+        _within(value, at + name, "decimal", least, most)
+    checked: float = value
+    return checked
 
 
 def _within(value: float, param: str, kind: str, least: float | None, most: float | None) -> None:

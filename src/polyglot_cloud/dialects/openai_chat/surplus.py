@@ -73,10 +73,14 @@ def found(body: Object) -> list[Loss]:
     if body.get("functions"):
         losses.append(Loss("/functions", "approximated", "calls come back as tool_calls, which took their place"))
     for index, message in enumerate(body["messages"]):
+        if len(message) == 2 and type(message.get("content")) is str:  # a role and a text
+            continue
         shape = _BY_ROLE.get(message["role"], _SPEECH)
         if not is_quiet(message, shape):
             losses += _strangers(message, shape, f"/messages/{index}")
             losses += _marks_on_nothing(message, f"/messages/{index}")
+    if _TOP.keys().isdisjoint(body):
+        return losses
     for name, outer in _TOP.items():
         if name in body and not is_quiet(body[name], outer):
             losses += _in_value(body[name], outer, f"/{name}")
@@ -85,16 +89,17 @@ def found(body: Object) -> list[Loss]:
 
 def is_quiet(value: Any, shape: "_Shape | dict[str, _Shape]") -> bool:
     """A quick look, since nearly all of what clients send is read whole: no stranger in it and no cache mark, so nothing to tell."""
-    if not isinstance(value, list | dict):
-        return True
-    for holder in (value,) if isinstance(value, dict) else value:
-        if isinstance(holder, dict):
-            kind = shape if isinstance(shape, _Shape) else shape[holder.get("type") or "function"]
-            if not holder.keys() <= kind.quiet:
+    if isinstance(value, dict):
+        kind = shape if isinstance(shape, _Shape) else shape[value.get("type") or "function"]
+        if not value.keys() <= kind.quiet:
+            return False
+        for name, inner in kind.inner.items():
+            if name in value and not is_quiet(value[name], inner):
                 return False
-            for name, inner in kind.inner.items():
-                if name in holder and not is_quiet(holder[name], inner):
-                    return False
+    elif isinstance(value, list):
+        for element in value:
+            if isinstance(element, dict) and not is_quiet(element, shape):
+                return False
     return True
 
 
