@@ -1,5 +1,6 @@
 """Messages -> contents: user and model in turns, each turn's results in the order of the calls they answer."""
 
+import re
 from dataclasses import dataclass, field
 
 from polyglot_cloud import wire
@@ -26,6 +27,7 @@ from polyglot_cloud.neutral import (
 from polyglot_cloud.rows import Destination
 
 _STATE_IS_BOUND = "reasoning and other state of a model is of use to the same provider and model only"
+_BEGINS_AN_OBJECT = re.compile(r"[ \t\r\n]*\{")
 OPERATOR = "Instruction from the operator of this conversation (not from the user):\n"
 
 
@@ -253,13 +255,21 @@ def _arguments(call: ToolCall, param: str) -> Body:
 
 
 def _response(text: str, is_error: bool) -> Body:
+    value = _object_in(text)
+    if is_error:
+        return {"error": text if value is None else value}
+    return {"result": text} if value is None else value
+
+
+def _object_in(text: str) -> Body | None:
+    """The JSON object that a result may be; most are prose, which no decoder need refuse."""
+    if not _BEGINS_AN_OBJECT.match(text):
+        return None
     try:
         value = wire.decode(text)
     except wire.InvalidJson:
-        value = None
-    if is_error:
-        return {"error": value if isinstance(value, dict) else text}
-    return value if isinstance(value, dict) else {"result": text}
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _answer(turn: _Turn, call_id: str, part: Body) -> Body:

@@ -69,7 +69,7 @@ def _marks(request: Request) -> list[Loss]:
     """What stands in many places and is dropped everywhere: told once."""
     losses = []
     messages = [*request.system, *request.messages]
-    if any(tool.mark for tool in request.tools):
+    if request.tools and any(tool.mark for tool in request.tools):
         losses.append(Loss("/tools", "dropped", "Gemini caches prompts by itself: cache marks have no place"))
     if any(_is_marked(block) for message in messages for block in message.blocks):
         losses.append(Loss("/messages", "dropped", "Gemini caches prompts by itself: cache marks have no place"))

@@ -52,6 +52,8 @@ def started(reply: Body) -> Started:
 
 
 def _unix_seconds(timestamp: str) -> int:
+    if not timestamp:
+        return 0
     try:
         return int(datetime.fromisoformat(timestamp).timestamp())
     except (ValueError, OverflowError):

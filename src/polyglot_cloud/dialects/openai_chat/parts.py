@@ -47,6 +47,8 @@ def read_part(part: Object, at: str, kinds: tuple[str, ...]) -> Block:
 
 def read_mark(holder: Object, at: str) -> Mark | None:
     """A cache breakpoint: OpenAI's `prompt_cache_breakpoint`, or Anthropic's `cache_control` as an extension."""
+    if "cache_control" not in holder and "prompt_cache_breakpoint" not in holder:
+        return None
     for name in ("cache_control", "prompt_cache_breakpoint"):
         found = fields.mapping(holder, name, at)
         if found is not None:

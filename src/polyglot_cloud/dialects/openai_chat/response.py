@@ -67,17 +67,20 @@ def _read_blocks(choice: Object, body: Object) -> list[Block]:
         blocks.append(Thinking(thinking))
     text, logprobs = reply.content_of(message), reply.logprobs_of(choice)
     if text or logprobs:
-        annotations = [*reply.annotations_of(message), *reply.citations_of(body)]
+        annotations = reply.annotations_of(message) + reply.citations_of(body)
         blocks.append(Text(text, annotations or None, logprobs))
     refusal = reply.string_of(message, "refusal") or _refusal_part(message.get("content"))
     if refusal:
         blocks.append(Refusal(refusal))
-    return [*blocks, *_read_calls(message, reply.string_of(body, "id"))]
+    if message.get("tool_calls") or message.get("function_call"):
+        blocks += _read_calls(message, reply.string_of(body, "id"))
+    return blocks
 
 
 def _refusal_part(content: Any) -> str:
-    parts = content if isinstance(content, list) else []
-    return "".join(reply.string_of(part, "refusal") for part in parts if isinstance(part, dict))
+    if not isinstance(content, list):
+        return ""
+    return "".join(reply.string_of(part, "refusal") for part in content if isinstance(part, dict))
 
 
 def _read_calls(message: Object, reply_id: str) -> list[Block]:
