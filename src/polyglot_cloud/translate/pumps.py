@@ -85,7 +85,9 @@ class _Watch:
         return b""
 
     def see(self, event: Event) -> None:
-        if type(event) in _PIECES:  # nearly every event: asked first, and by its class, which costs a fraction of a match
+        if (
+            type(event) in _PIECES
+        ):  # nearly every event: asked first, and by its class, which costs a fraction of a match
             self.started = self.started or is_content(event)
         elif isinstance(event, Metered):
             self.outcome.usage = event.usage

@@ -33,9 +33,7 @@ class _Ids:
     def rename(self, blocks: list[Body]) -> list[Body]:
         fresh: dict[str, list[str]] = {}
         answered: dict[str, int] = {}
-        renamed = [
-            self._block(block, fresh, answered) if block["type"] in WITH_ID else block for block in blocks
-        ]
+        renamed = [self._block(block, fresh, answered) if block["type"] in WITH_ID else block for block in blocks]
         self._called |= fresh
         return renamed
 

@@ -62,9 +62,9 @@ def lost_thinking(messages: list[Body]) -> bool:
 
 def tools_used(messages: list[Body]) -> list[str]:
     """Names of the tools that the history calls, in their order, each once."""
-    return list({
-        block["name"]: None for message in messages for block in message["content"] if block["type"] == "tool_use"
-    })
+    return list(
+        {block["name"]: None for message in messages for block in message["content"] if block["type"] == "tool_use"}
+    )
 
 
 def _turn(draft: Draft, index: int, message: Message) -> Turn:

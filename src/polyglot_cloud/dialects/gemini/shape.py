@@ -52,7 +52,7 @@ def _whole(value: Any) -> Any:
 def count(value: Any) -> int:
     """A number of tokens or a position; proto JSON may write one as a string."""
     if type(value) is int:
-        return value if value > 0 else 0
+        return max(0, value)
     if value is None:
         return 0
     if isinstance(value, str) and value.isascii() and value.isdigit():

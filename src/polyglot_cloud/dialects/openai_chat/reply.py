@@ -41,7 +41,9 @@ def thinking_of(message: Object) -> str:
     named = text_of(message.get("reasoning_content")) or text_of(message.get("reasoning"))
     if named or not isinstance(message.get("content"), list):
         return named
-    return "".join(text_of(part.get("thinking")) for part in objects_of(message, "content") if part.get("type") == "thinking")
+    return "".join(
+        text_of(part.get("thinking")) for part in objects_of(message, "content") if part.get("type") == "thinking"
+    )
 
 
 def logprobs_of(choice: Object) -> Json | None:

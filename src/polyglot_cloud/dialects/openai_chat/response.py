@@ -16,6 +16,7 @@ from polyglot_cloud.neutral import (
     Choice,
     Image,
     Loss,
+    Opaque,
     Refusal,
     ReplyContext,
     Response,
@@ -180,6 +181,8 @@ def _told_apart(blocks: list[Block]) -> list[Block]:
 
 
 def _details(blocks: list[Block], context: ReplyContext) -> list[Object]:
+    if not any(block.state is not None or type(block) is Opaque for block in blocks):
+        return []
     return reasoning.write_details(reasoning.trace(blocks), context.provider, context.model)
 
 

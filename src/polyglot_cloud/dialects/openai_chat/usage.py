@@ -99,7 +99,7 @@ def _number(value: Any) -> int:
     if value is None:
         return 0
     if type(value) is int:
-        return value if value > 0 else 0
+        return max(0, value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     return int(value) if value > 0 else 0

@@ -133,7 +133,9 @@ class Writer:
             constants["system_fingerprint"] = started.fingerprint
         self._head = b"data: " + wire.encode(constants)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if context.include_usage else b"]}\n\n"
-        self._text_head, self._text_tail = self._chunk(b'{"content":\0}').split(b"\0")  # in JSON no NUL stands as itself
+        self._text_head, self._text_tail = self._chunk(b'{"content":\0}').split(
+            b"\0"
+        )  # in JSON no NUL stands as itself
         return self._delta(b'{"role":"assistant","content":' + (b'""' if speaking else b"null") + b"}")
 
     def _delta(self, delta: bytes, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:

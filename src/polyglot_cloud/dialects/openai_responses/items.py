@@ -135,8 +135,8 @@ class _Turn:
                 if block.is_error:
                     self._lose("a result cannot be marked as an error here; its text says what happened")
                 for each in block.blocks:
-                    if each.mark is not None and (reason := self._breakpoints.refusal(each, "user")):
-                        self._lose(reason)
+                    if each.mark is not None and (unmarked := self._breakpoints.refusal(each, "user")):
+                        self._lose(unmarked)
                 self._item(self._result(block))
             case Opaque():
                 self._opaque(block)

@@ -50,6 +50,10 @@ def _object(holder: Body, name: str) -> Body:
 
 def _count(holder: Body, name: str) -> int:
     value: Any = holder.get(name)
+    if value is None:
+        return 0
+    if type(value) is int:
+        return max(0, value)
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0
 
 
