@@ -102,3 +102,14 @@ def test_marks_of_opaque_blocks_count_and_stay_unharmed_at_their_owner() -> None
 def test_conversation_without_marks_in_calls() -> None:
     turns = [said("user", "a"), said("assistant", call("t1")), said("user", ToolResult("t1", []))]
     assert write(Request("m", turns)).body["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "t1"}]
+
+
+def test_trap_38_a_mark_that_is_lost_or_changed_is_told_where_it_stood() -> None:
+    tools = [Tool(name, mark=Mark("1h" if name == "b" else None)) for name in "ab"]
+    written = write(request(*[Text(name, mark=Mark()) for name in "cde"], tools=tools))
+    assert [(loss.pointer, loss.kind) for loss in written.losses] == [("/tools", "dropped")]
+    written = write(request(Text("c", mark=Mark("1h")), tools=tools))
+    assert [(loss.pointer, loss.kind) for loss in written.losses] == [
+        ("/tools", "approximated"),
+        ("/messages", "approximated"),
+    ]

@@ -24,42 +24,41 @@ def settle(draft: Draft, body: Body) -> None:
     if not found:
         return
     # the first serves every conversation with this prompt, the last ones this conversation
-    kept = found if len(found) <= MAX_MARKS else [found[0], *found[1 - MAX_MARKS :]]
-    if len(kept) < len(found):
+    dropped = found[1 : 1 - MAX_MARKS] if len(found) > MAX_MARKS else []
+    for place in dict.fromkeys(place for place, _ in dropped):
         reason = f"Anthropic takes {MAX_MARKS} cache marks: the first and the last three of {len(found)} are kept"
-        draft.lose("/messages", "dropped", reason)
-    for block in found:
-        if not any(block is other for other in kept):
-            del block["cache_control"]
-    _order_ttls(draft, kept)
+        draft.lose(place, "dropped", reason)
+    for _, block in dropped:
+        del block["cache_control"]
+    _order_ttls(draft, [each for each in found if "cache_control" in each[1]])
 
 
-def _order_ttls(draft: Draft, blocks: list[Body]) -> None:
+def _order_ttls(draft: Draft, marks: list[tuple[str, Body]]) -> None:
     short_seen = False
-    for block in blocks:
+    for place, block in marks:
         asked = block["cache_control"].get("ttl")
         ttl = None if asked is None else _TTL.get(str(asked), "5m")
         if ttl == "1h" and short_seen:
             ttl = "5m"
         short_seen = short_seen or ttl != "1h"
         if ttl != asked:
-            draft.lose("/messages", "approximated", f"a cache mark of {asked} became one of {ttl}")
+            draft.lose(place, "approximated", f"a cache mark of {asked} became one of {ttl}")
             block["cache_control"] = {"type": "ephemeral", "ttl": ttl}
 
 
-def _marks(body: Body) -> list[Body]:
-    """The marked blocks in the order of the prompt: tools, system, messages."""
-    found: list[Body] = []
-    _collect(body.get("tools", ()), found)
-    _collect(body.get("system", ()), found)
+def _marks(body: Body) -> list[tuple[str, Body]]:
+    """The marked blocks in the order of the prompt (tools, system, messages), each with the client's member that it stands in."""
+    found: list[tuple[str, Body]] = []
+    _collect(body.get("tools", ()), "/tools", found)
+    _collect(body.get("system", ()), "/messages", found)
     for message in body["messages"]:
-        _collect(message["content"], found)
+        _collect(message["content"], "/messages", found)
     return found
 
 
-def _collect(blocks: Iterable[dict[str, Any]], found: list[Body]) -> None:
+def _collect(blocks: Iterable[dict[str, Any]], place: str, found: list[tuple[str, Body]]) -> None:
     for block in blocks:
         if block.get("type") == "tool_result":
-            _collect(block.get("content", ()), found)
+            _collect(block.get("content", ()), place, found)
         if "cache_control" in block and isinstance(block["cache_control"], dict):
-            found.append(block)
+            found.append((place, block))
