@@ -78,10 +78,10 @@ SCHEMAS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("wanted", SCHEMAS, ids=range(len(SCHEMAS)))
-@pytest.mark.parametrize("text", ["", 'Ada Lovelace, 36, lives in London at https://example.org/ada and likes "tea"'])
-@pytest.mark.parametrize("everything", [True, False])
-def test_values_validate(wanted: dict[str, Any], text: str, everything: bool) -> None:
-    validate(schema.fill(wanted, text, everything=everything), wanted)
+def test_values_validate(wanted: dict[str, Any]) -> None:
+    for text in ("", 'Ada Lovelace, 36, lives in London at https://example.org/ada and likes "tea"'):
+        for everything in (True, False):
+            validate(schema.fill(wanted, text, everything=everything), wanted)
 
 
 def schemas() -> st.SearchStrategy[dict[str, Any]]:
