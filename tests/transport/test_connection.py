@@ -14,6 +14,8 @@ from polyglot_cloud.errors import BrokenReply
 from polyglot_cloud.transport import Timeouts
 from polyglot_cloud.transport.connection import AT_ONCE, HIGH_WATER, Ask, Connection
 from polyglot_cloud.transport.reply import Reply
+from transport.test_contract import BROKEN, REPLIES
+from transport.test_native import REFUSED
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 POST = Ask("POST", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n", b"{}")
@@ -164,6 +166,34 @@ async def test_a_reply_that_is_cut_is_never_whole(body: bytes, cut: int, cuts: l
 @given(data=st.binary(max_size=400), cuts=places)
 async def test_any_bytes_are_a_reply_or_an_error_and_nothing_else(data: bytes, cuts: list[int]) -> None:
     await _either(data, cuts)
+
+
+def byte_by_byte(wire: bytes) -> list[bytes]:
+    """Long ones, which are long by repetition, in fewer pieces."""
+    step = 1 + len(wire) // 4_000
+    return [wire[at : at + step] for at in range(0, len(wire), step)]
+
+
+@pytest.mark.parametrize("name", REPLIES)
+async def test_every_reply_of_the_contract_reads_the_same_at_every_cut(name: str) -> None:
+    wire, status, body, kept = REPLIES[name]
+    for pieces in (byte_by_byte(wire), *([wire[:at], wire[at:]] for at in range(1, len(wire)))):
+        scene = Scene()
+        assert await scene.hear(pieces, end=not kept) == (status, body), pieces
+        assert ("kept" in scene.owner.told) == kept
+
+
+@pytest.mark.parametrize("name", [*REFUSED, *BROKEN])
+async def test_what_is_refused_is_refused_however_it_is_split(name: str) -> None:
+    """What a check sees only where a line comes whole would let a smuggler choose his packets."""
+    wire = REFUSED.get(name) or BROKEN[name]
+    cuts = [[wire[:at], wire[at:]] for at in range(1, len(wire) if len(wire) < 500 else 1)]
+    for pieces in (byte_by_byte(wire), *cuts):
+        scene = Scene()
+        with pytest.raises((BrokenReply, httpx.TransportError)):
+            await scene.hear(pieces, end=True)
+        assert "kept" not in scene.owner.told, pieces
+        assert scene.socket.closing
 
 
 HOSTILE = [
