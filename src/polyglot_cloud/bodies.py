@@ -2,6 +2,7 @@
 
 from polyglot_cloud.asgi import Receive, Scope, values
 from polyglot_cloud.errors import BadRequest, BodyTooLarge
+from polyglot_cloud.large import PIECE, Gathering, Segments
 
 
 class ClientGone(Exception):
@@ -21,26 +22,37 @@ def content_length(scope: Scope) -> int | None:
     return int(found[0])
 
 
-async def read_body(receive: Receive, limit: int, *, content_length: int | None = None) -> bytes:
-    """The whole body, `limit` bytes at most.
+async def read_body(receive: Receive, limit: int, *, content_length: int | None = None) -> bytes | Segments:
+    """The whole body, `limit` bytes at most, in segments where it is large and came in several pieces.
 
     A body that is declared too large is refused before a byte of it is read; one that comes in chunks, as soon as it is too large.
     Raises BodyTooLarge, ClientGone, and what our own server's `receive` raises: SlowCaller.
     """
     if content_length is not None and content_length > limit:
         raise _too_large(limit)
-    pieces: list[bytes] = []
-    received, more = 0, True
+    first, more = await _next_piece(receive)
+    received = len(first)
+    if received > limit:
+        raise _too_large(limit)
+    if not more:
+        return first
+    gathering = Gathering()
+    gathering.add(first)
     while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        piece, more = message.get("body", b""), message.get("more_body", False)
+        piece, more = await _next_piece(receive)
         received += len(piece)
         if received > limit:
             raise _too_large(limit)
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        gathering.add(piece)
+    whole = gathering.whole()
+    return bytes(whole) if received < PIECE else whole
+
+
+async def _next_piece(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from polyglot_cloud.asgi import Headers
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.large import Segments, Skeleton
 from polyglot_cloud.neutral import Need, Peek, Usage
 from polyglot_cloud.rows import Destination
 
@@ -23,11 +24,12 @@ class Call:
     headers   the client's lines, names in lower case, values in Latin-1
     created   Unix seconds
     elapsed   nanoseconds since it came in
+    skeleton  of a large body: `value` is what it decodes to, with tokens in the middle of its long strings. None: `value` is all
     """
 
     id: str
     dialect: Dialect
-    body: bytes
+    body: bytes | Segments
     value: dict[str, Any]
     peek: Peek
     provider: str | None
@@ -38,6 +40,12 @@ class Call:
     elapsed: Callable[[], int]
     version: str | None = None
     query: str = ""
+    skeleton: Skeleton | None = None
+
+    @property
+    def weight(self) -> int:
+        """Bytes of JSON that have to be worked through to read it; 0 where they are too few to matter."""
+        return len(self.skeleton.text) if self.skeleton else 0
 
     @property
     def model_in_path(self) -> bool:
@@ -87,5 +95,5 @@ class Reply:
 
     status: int
     headers: dict[str, str]
-    body: bytes | Body
+    body: bytes | Segments | Body
     outcome: Outcome = field(default_factory=Outcome)

@@ -13,6 +13,7 @@ from polyglot_cloud.catalog import Catalog, Retired
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError
 from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
+from polyglot_cloud.large import Segments
 from polyglot_cloud.media import Fetcher
 from polyglot_cloud.neutral import Need
 from polyglot_cloud.providers import Provider
@@ -81,9 +82,9 @@ class Pipeline:
         try:
             if call.peek.stream:
                 return await self._stream(call, target, outbound, opened)
-            body = await opened.incoming.read(MAX_REPLY)
+            body = await opened.incoming.gather(MAX_REPLY)
             await opened.incoming.close()
-            return self._whole(call, target, outbound, [body], opened.headers)
+            return await self._whole(call, target, outbound, [body], opened.headers)
         except BaseException as error:
             await opened.incoming.close()
             if isinstance(error, GatewayError):
@@ -161,12 +162,12 @@ class Pipeline:
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         answers = [task.result() for task in asked]
-        return self._whole(call, target, outbound, [body for body, _ in answers], answers[0][1])
+        return await self._whole(call, target, outbound, [body for body, _ in answers], answers[0][1])
 
-    async def _ask(self, call: Call, target: Target, outbound: translate.Outbound) -> tuple[bytes, dict[str, str]]:
+    async def _ask(self, call: Call, target: Target, outbound: translate.Outbound) -> tuple[bytes | Segments, dict[str, str]]:
         opened = await self._open(call, target, outbound)
         try:
-            return await opened.incoming.read(MAX_REPLY), opened.headers
+            return await opened.incoming.gather(MAX_REPLY), opened.headers
         except GatewayError as error:
             error.headers.update(opened.headers)
             raise
@@ -178,11 +179,11 @@ class Pipeline:
         than we are. What is wrong whoever reads it is refused here. Raises BadRequest and Unsupported.
         """
         try:
-            request = translate.read(call, target)
+            request = await translate.reading(call, target)
             if request is None:
-                return target, translate.outgoing(call, target, None)
+                return target, await translate.writing(call, target, None)
             request, inlined = await media.inline(request, target.dialect.takes_url, self._fetcher, call.value)
-            outbound = translate.outgoing(call, target, request)
+            outbound = await translate.writing(call, target, request)
             if inlined:
                 outbound.losses = [*inlined, *outbound.losses]
             return target, outbound
@@ -190,7 +191,7 @@ class Pipeline:
             if not target.passable or error.code not in PERHAPS_NEWER:
                 raise
             target = replace(target, dialect=call.dialect, emulate=frozenset(), rewrite=False)
-            return target, translate.outgoing(call, target, None)
+            return target, await translate.writing(call, target, None)
 
     def _addressed(self, call: Call, provider: Provider, outbound: translate.Outbound) -> Outgoing:
         headers = upward(call.headers, same_dialect=outbound.passed)
@@ -205,10 +206,15 @@ class Pipeline:
         version = call.version if outbound.passed else None
         return Outgoing("POST", provider.url(outbound.path, version), headers, outbound.body)
 
-    def _whole(
-        self, call: Call, target: Target, outbound: translate.Outbound, bodies: list[bytes], headers: dict[str, str]
+    async def _whole(
+        self,
+        call: Call,
+        target: Target,
+        outbound: translate.Outbound,
+        bodies: list[bytes | Segments],
+        headers: dict[str, str],
     ) -> Reply:
-        inbound = translate.incoming(call, target, outbound, bodies)
+        inbound = await translate.answering(call, target, outbound, bodies)
         if inbound.losses:
             headers[f"{PREFIX}dropped"] = loss_list([*outbound.losses, *inbound.losses])
         headers["content-type"] = "application/json"

@@ -15,6 +15,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
@@ -121,13 +122,28 @@ async def serve(
     back = [_Server(each.name, each.app, [each.socket], limits) for each in companions]
     drain, stop = drain or Drain(), stop or Stop()
     try:
-        with _signals(stop):
+        with _signals(stop), _short_waits():
             async with _running(back), lifespan or nullcontext(), _running(front), _drained(drain, stop, limits):
                 if on_ready is not None:
                     on_ready([each.bound() for each in openings])
     finally:
         for server in front:  # where the lifespan failed they never ran
             server.abort()
+
+
+SWITCH = 0.0005
+"""Seconds that the event loop waits for another thread to give the interpreter back. Python's own 5 ms are as long as a stream may stall
+altogether, and large bodies are read and written in a thread (large/steps.py)."""
+
+
+@contextmanager
+def _short_waits() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @asynccontextmanager

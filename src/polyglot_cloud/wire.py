@@ -88,11 +88,46 @@ class Member:
     end: int
 
 
+class _Name:
+    """A member's name, equal to none other: of two members of one name both are kept."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+_members = msgspec.json.Decoder(dict[_Name, msgspec.Raw], dec_hook=lambda kind, text: _Name(text))
+_BETWEEN = re.compile(rb"[ \t\r\n,{]*")
+_COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
+
+
 def members(body: bytes) -> list[Member] | None:
     """The members of the top-level object in their order, None where the scan is not certain. `body` is known to be a valid object.
 
-    Strings are skipped with `bytes.find`, so long ones cost next to nothing.
+    The codec jumps over the values; what it refuses although it is JSON is scanned sign by sign.
     """
+    try:
+        pairs = _members.decode(body)
+    except (msgspec.DecodeError, UnicodeError):
+        return _scanned(body)
+    found: list[Member] = []
+    at = 0
+    for name, value in pairs.items():
+        start = _after(_BETWEEN, body, at)
+        value_start = _after(_COLON, body, _string_end(body, start))
+        at = value_start + len(memoryview(value))
+        found.append(Member(name.text, start, value_start, at))
+    return found
+
+
+def _after(pattern: re.Pattern[bytes], body: bytes, at: int) -> int:
+    match = pattern.match(body, at)
+    return match.end() if match else at
+
+
+def _scanned(body: bytes) -> list[Member] | None:
+    """Strings are skipped with `bytes.find`, so long ones cost next to nothing."""
     found: list[Member] = []
     depth, position, start = 0, 0, -1
     while match := _STRUCTURE.search(body, position):
@@ -157,6 +192,8 @@ def edit(body: bytes, name: str, value: Any) -> bytes:
     return body[:at] + prefix + encode(name) + b":" + replacement + body[at:]
 
 
+LOOKED_THROUGH = 16 * 1024
+"""Bytes up to which a body is searched for names."""
 _HIDDEN_NAME = re.compile(rb'"[^"\\]{0,40}\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4}|[^"\\]){0,40}"\s*:')
 """A member's name with an escape in it, where it could be one of ours: those are short, and plain letters."""
 
@@ -164,9 +201,10 @@ _HIDDEN_NAME = re.compile(rb'"[^"\\]{0,40}\\u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4}|
 def repeated(body: bytes, names: Collection[str]) -> str | None:
     """A name among `names` that stands twice at the top level, so that we and the provider could read different values.
 
-    Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one.
+    Cheap for the usual body: the scan runs only where a name occurs twice in the bytes, or an escape could hide one. A larger body is
+    scanned at once: that takes less than to look for each name.
     """
-    if not (b"\\" in body and b"\\u" in body and _HIDDEN_NAME.search(body)) and not _any_twice(body, names):
+    if len(body) < LOOKED_THROUGH and not _may_repeat(body, names):
         return None
     found = members(body)
     if found is None:
@@ -178,6 +216,10 @@ def repeated(body: bytes, names: Collection[str]) -> str | None:
             return member.name
         seen.add(member.name)
     return None
+
+
+def _may_repeat(body: bytes, names: Collection[str]) -> bool:
+    return bool(b"\\" in body and b"\\u" in body and _HIDDEN_NAME.search(body)) or _any_twice(body, names)
 
 
 @lru_cache(maxsize=512)

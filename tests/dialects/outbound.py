@@ -94,7 +94,7 @@ def send(subject: Subject, body: Body) -> Sent | None:
     if request is not None:
         _fetch(request, target.dialect.takes_url)
     outbound = translate.outgoing(call, target, request)
-    value = wire.decode(outbound.body)
+    value = wire.decode(bytes(outbound.body))
     assert isinstance(value, dict)
     return Sent(outbound.path, value, outbound.headers, outbound.losses, target)
 

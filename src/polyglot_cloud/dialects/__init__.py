@@ -1,8 +1,8 @@
 """The dialects: how a thing is said. Pure functions and small machines; no I/O, no host names. Dialects never import each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from polyglot_cloud.errors import Fault, GatewayError
 from polyglot_cloud.neutral import Block, Event, Loss, Peek, ReplyContext, Request, Response, Usage
@@ -29,6 +29,20 @@ class Written:
     losses: list[Loss] = field(default_factory=list)
     afterwards: set[Afterwards] = field(default_factory=set)
     stop: list[str] = field(default_factory=list)
+
+
+BulkKind = Literal["text", "url", "base64", "file"]
+
+
+class Bulk(NamedTuple):
+    """A place in a client's body whose string may be long, and is passed on as it is: `holder[key]`.
+
+    text is prose, url a data URL (or another, which is short), base64 bare data, file one or the other, of a document.
+    """
+
+    holder: Any
+    key: str | int
+    kind: BulkKind
 
 
 class Reader(Protocol):
@@ -84,6 +98,7 @@ class Dialect:
     is_mere_content whether a record of a stream is nothing but a piece of content, told without decoding it; what tells the end, usage that
                     counts or an error never is
     is_mere_run     the same of bytes that may be several such records; False where it is not certain
+    bulk            the places of a body where a reader and all writers do no more with a long string than look at its ends; a reader's half
     takes_url       whether a block's URL goes up as it is; what is behind the others is fetched and sent inline
     """
 
@@ -104,6 +119,7 @@ class Dialect:
     meter: Meter | None = None
     media_type: str = "text/event-stream"
     unframed: bool = False
+    bulk: Callable[[Body], Iterator[Bulk]] = lambda body: iter(())
     takes_url: Callable[[Block], bool] = lambda block: True
     is_mere_content: Callable[[Record], bool] = lambda record: False
     is_mere_run: Callable[[bytes], bool] = lambda piece: False

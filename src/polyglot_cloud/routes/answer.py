@@ -9,6 +9,7 @@ from polyglot_cloud import wire
 from polyglot_cloud.asgi import Send
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import GatewayError, Internal, ProviderError
+from polyglot_cloud.large import Segments
 
 JSON = "application/json"
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -31,10 +32,14 @@ def _harmless(value: str) -> bytes:
     return _CONTROL.sub(b" ", value.encode("latin-1", "replace"))
 
 
-async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes | Segments) -> None:
     heads = raw_headers(headers)
     heads.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": heads})
+    if isinstance(body, Segments):
+        for piece in body.views(0, len(body)):
+            await send({"type": "http.response.body", "body": bytes(piece), "more_body": True})
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 

@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 
 from polyglot_cloud import wire
@@ -15,7 +15,9 @@ from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
 from polyglot_cloud.headers import PREFIX, query_upward
+from polyglot_cloud.large import Segments, Sizes, Skeleton, aside, in_steps, skeleton
 from polyglot_cloud.log_record import Line
+from polyglot_cloud.neutral import Peek
 from polyglot_cloud.pipeline import Pipeline
 from polyglot_cloud.routes.answer import defect, raw_headers, send_error, send_whole
 from polyglot_cloud.routes.presence import Presence
@@ -86,6 +88,7 @@ class Edge:
     last_calls: LastCalls
     wall_clock: Callable[[], float] = time.time
     ids: Ids = field(default_factory=Ids)
+    sizes: Sizes = Sizes()
 
 
 class CallEndpoint:
@@ -105,7 +108,8 @@ class CallEndpoint:
             with self._edge.drain.track():
                 length = content_length(scope)
                 body = await read_body(receive, self._edge.max_body, content_length=length)
-                call = self._call(scope, body, began)
+                small = len(body) < self._edge.sizes.body
+                call = self._call(scope, bytes(body), began) if small else await self._large_call(scope, body, began)
                 with Presence(receive, scope.get(DEPARTURE)):
                     answer.reply = await self._edge.pipeline.handle(call)
                     await answer.give(answer.reply)
@@ -123,14 +127,29 @@ class CallEndpoint:
             self._log(call, answer, (time.perf_counter_ns() - began) / 1e9)
 
     def _call(self, scope: Scope, body: bytes, began: int) -> Call:
-        value = decoded(body, self._dialect.reads)
-        parameters = scope["path_params"]
-        path = self._path
-        if self._in_path:
-            check_method(parameters["call"])
-            path = path.format(call=parameters["call"])
-        peek = self._dialect.peek(value, path)
-        provider = parameters["provider"]
+        value, path = decoded(body, self._dialect.reads), self._path_of(scope)
+        return self._made(scope, body, value, path, self._dialect.peek(value, path), began)
+
+    async def _large_call(self, scope: Scope, given: bytes | Segments, began: int) -> Call:
+        body = Segments([given]) if isinstance(given, bytes) else given
+        found = await in_steps(scanned(body, self._dialect.reads, self._edge.sizes))
+        path = self._path_of(scope)
+        peek = await aside(len(found.text), self._dialect.peek, found.value, path)
+        call = self._made(scope, body, found.value, path, peek, began)
+        call.skeleton = found
+        return call
+
+    def _path_of(self, scope: Scope) -> str:
+        if not self._in_path:
+            return self._path
+        written = scope["path_params"]["call"]
+        check_method(written)
+        return self._path.format(call=written)
+
+    def _made(
+        self, scope: Scope, body: bytes | Segments, value: dict[str, object], path: str, peek: Peek, began: int
+    ) -> Call:
+        provider = scope["path_params"]["provider"]
         return Call(
             id=self._edge.ids.next(),
             dialect=self._dialect,
@@ -196,14 +215,32 @@ def decoded(body: bytes, reads: Iterable[str]) -> dict[str, object]:
     try:
         value = wire.decode_object(body)
     except wire.InvalidJson as error:
-        raise BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
-    if (name := wire.repeated(body, [name for name in reads if name in value])) is not None:
+        raise _invalid(error) from None
+    _check_once(wire.repeated(body, [name for name in reads if name in value]))
+    return value
+
+
+def scanned(body: Segments, reads: tuple[str, ...], sizes: Sizes) -> Generator[None, None, Skeleton]:
+    """The same of a large body, in steps."""
+    try:
+        found, twice = yield from skeleton(body, reads, sizes)
+    except wire.InvalidJson as error:
+        raise _invalid(error) from None
+    _check_once(twice)
+    return found
+
+
+def _invalid(error: wire.InvalidJson) -> BadRequest:
+    return BadRequest(f"The request body is not valid JSON: {error}.", code="invalid_json")
+
+
+def _check_once(twice: str | None) -> None:
+    if twice is not None:
         raise BadRequest(
-            f"The field {name!r} stands twice in the request body. Which one would count is not certain, so none does.",
-            param=name,
+            f"The field {twice!r} stands twice in the request body. Which one would count is not certain, so none does.",
+            param=twice,
             code="duplicate_field",
         )
-    return value
 
 
 class _Answer:
@@ -218,7 +255,7 @@ class _Answer:
 
     async def give(self, reply: Reply) -> None:
         self.status = reply.status
-        if isinstance(reply.body, bytes):
+        if isinstance(reply.body, bytes | Segments):
             await send_whole(self._send, reply.status, reply.headers, reply.body)
             return
         await self._send({"type": "http.response.start", "status": reply.status, "headers": raw_headers(reply.headers)})
@@ -233,12 +270,12 @@ class _Answer:
             self.status = error.status
             await send_error(self._send, error, self._dialect)
         elif (
-            self.reply is not None and not isinstance(self.reply.body, bytes) and (last := self.reply.body.broke(error))
+            self.reply is not None and not isinstance(self.reply.body, bytes | Segments) and (last := self.reply.body.broke(error))
         ):
             await self._send({"type": "http.response.body", "body": last, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})
         # else: a body that cannot tell it in band is left unfinished, so that its connection breaks
 
     async def close(self) -> None:
-        if self.reply is not None and not isinstance(self.reply.body, bytes):
+        if self.reply is not None and not isinstance(self.reply.body, bytes | Segments):
             await self.reply.body.aclose()

@@ -1,7 +1,7 @@
 """One decision: pass the very bytes, or read and write. Out to the provider, and back, whole or as a stream."""
 
-from polyglot_cloud.translate.outbound import Outbound, outgoing, read
+from polyglot_cloud.translate.outbound import Outbound, outgoing, read, reading, writing
 from polyglot_cloud.translate.pumps import PassThrough, Pump, pump
-from polyglot_cloud.translate.replies import Inbound, incoming
+from polyglot_cloud.translate.replies import Inbound, answering, incoming
 
-__all__ = ["Inbound", "Outbound", "PassThrough", "Pump", "incoming", "outgoing", "pump", "read"]
+__all__ = ["Inbound", "Outbound", "PassThrough", "Pump", "answering", "incoming", "outgoing", "pump", "read", "reading", "writing"]

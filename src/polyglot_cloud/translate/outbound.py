@@ -6,10 +6,12 @@ from urllib.parse import quote
 from polyglot_cloud import wire
 from polyglot_cloud.call import Call, Target
 from polyglot_cloud.dialects import Afterwards, Meter
-from polyglot_cloud.emulation.bound_state import unbound
+from polyglot_cloud.emulation.bound_state import itself, unbound
 from polyglot_cloud.emulation.choices import MAX_CHOICES
 from polyglot_cloud.errors import BadRequest, Unsupported
+from polyglot_cloud.large import Segments, Skeleton, aside, encoded, in_steps
 from polyglot_cloud.neutral import Loss, Request
+from polyglot_cloud.translate.settling import settled
 
 
 @dataclass(slots=True)
@@ -21,11 +23,12 @@ class Outbound:
     request  what the body was written from, None where the bytes pass
     stop     sequences at which the gateway ends the answer itself
     copies   how many times it is sent, each answer a choice
+    skeleton of a large body: what stands for the long texts in `request`
     """
 
     path: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes | Segments
     passed: bool
     edits: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
@@ -34,12 +37,33 @@ class Outbound:
     stop: list[str] = field(default_factory=list)
     copies: int = 1
     afterwards: set[Afterwards] = field(default_factory=set)
+    skeleton: Skeleton | None = None
+
+    @property
+    def unseen(self) -> int:
+        """Bytes of prose that do not stand in `request`."""
+        return self.skeleton.unseen if self.skeleton else 0
+
+
+async def reading(call: Call, target: Target) -> Request | None:
+    """`read`, of a large body without a long step."""
+    if call.skeleton is not None and _is_read(call, target):
+        await in_steps(settled(call.skeleton, call.dialect, printed=target.destination.quirks.bound_thinking))
+    return await aside(call.weight, read, call, target)
+
+
+async def writing(call: Call, target: Target, request: Request | None) -> Outbound:
+    """`outgoing`, of a large body without a long step."""
+    return await aside(call.weight, outgoing, call, target, request)
+
+
+def _is_read(call: Call, target: Target) -> bool:
+    return target.dialect.name != call.dialect.name or target.rewrite or bool(target.emulate)
 
 
 def read(call: Call, target: Target) -> Request | None:
-    """The call in the neutral form; None where its very bytes go up. Raises BadRequest or Unsupported."""
-    same = target.dialect.name == call.dialect.name
-    if same and not target.rewrite and not target.emulate:
+    """The call in the neutral form; None where its very bytes go up. A large one was settled. Raises BadRequest or Unsupported."""
+    if not _is_read(call, target):
         return None
     reader = call.dialect.read_request
     if reader is None or target.dialect.write_request is None or call.dialect.write_response is None:
@@ -61,7 +85,8 @@ def outgoing(call: Call, target: Target, request: Request | None) -> Outbound:
 
 def _passed(call: Call, target: Target) -> Outbound:
     model = target.destination.model
-    body, meter = call.body, None
+    found, meter = call.skeleton, None
+    body = found.frame.text if found else bytes(call.body)
     edits: list[str] = []
     if target.edited:
         edits.append("model")
@@ -73,7 +98,11 @@ def _passed(call: Call, target: Target) -> Outbound:
         body = wire.edit(body, name, value)
         edits.append(f"{name}.include_usage")
     path = call.template.replace("{model}", quote(model, safe="")) if target.edited else call.path
-    return Outbound(f"{path}?{call.query}" if call.query else path, {}, body, passed=True, edits=edits, meter=meter)
+    if found is None:
+        sent: bytes | Segments = body
+    else:
+        sent = call.body if body is found.frame.text else found.edited(body)
+    return Outbound(f"{path}?{call.query}" if call.query else path, {}, sent, passed=True, edits=edits, meter=meter)
 
 
 def _written(call: Call, target: Target, request: Request) -> Outbound:
@@ -82,7 +111,7 @@ def _written(call: Call, target: Target, request: Request) -> Outbound:
     same = target.dialect.name == call.dialect.name
     asked, losses = _without_emulated(request, target, same=same)
     if target.destination.quirks.bound_thinking:
-        asked = unbound(asked)
+        asked = unbound(asked, call.skeleton.printed if call.skeleton else itself)
     try:
         written = write(asked, target.destination)
     except BadRequest as error:
@@ -91,7 +120,7 @@ def _written(call: Call, target: Target, request: Request) -> Outbound:
     outbound = Outbound(
         path=target.dialect.path(target.destination.model, request.stream),
         headers=written.headers,
-        body=wire.encode(written.body),
+        body=call.skeleton.filled(encoded(written.body)) if call.skeleton else wire.encode(written.body),
         passed=same and not (target.emulate or written.afterwards or written.stop),
         losses=[
             *request.losses,
@@ -102,6 +131,7 @@ def _written(call: Call, target: Target, request: Request) -> Outbound:
         stop=request.stop if "stop" in target.emulate else written.stop,
         copies=request.n if "n" in target.emulate else 1,
         afterwards=written.afterwards,
+        skeleton=call.skeleton,
     )
     if outbound.passed:
         outbound.edits = ["body"]

@@ -241,7 +241,8 @@ class Translation(_Watch):
 def _filters(outbound: Outbound, losses: list[Loss]) -> list[Filter]:
     found: list[Filter] = []
     if outbound.stop and outbound.request is not None:
-        found.append(StopSequences(outbound.stop, Spent(token_estimate.of_request(outbound.request))))
+        asked = token_estimate.of_request(outbound.request) + outbound.unseen // token_estimate.BYTES_A_TOKEN
+        found.append(StopSequences(outbound.stop, Spent(asked)))
     if "first_call_only" in outbound.afterwards:
         found.append(SingleCall())
     if "json_object" in outbound.afterwards:

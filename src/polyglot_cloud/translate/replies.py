@@ -1,29 +1,56 @@
 """Whole replies: as they came, or read and written anew."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 from polyglot_cloud import wire
 from polyglot_cloud.call import Call, Target
 from polyglot_cloud.dialects import Dialect
-from polyglot_cloud.emulation.bound_state import digest
+from polyglot_cloud.emulation.bound_state import digest, itself
 from polyglot_cloud.emulation.choices import merged
 from polyglot_cloud.emulation.json_object import unkept
 from polyglot_cloud.emulation.single_call import first_call_only
 from polyglot_cloud.emulation.stop_sequences import stopped
 from polyglot_cloud.errors import BrokenReply
+from polyglot_cloud.large import Segments, Sizes, aside, in_steps, skeleton
 from polyglot_cloud.neutral import Loss, ReplyContext, Response, State, Usage
 from polyglot_cloud.translate.outbound import Outbound
+
+
+DEFAULT_SIZES = Sizes()
 
 
 @dataclass(slots=True)
 class Inbound:
     """A whole reply for the client. `losses` are the answer's."""
 
-    body: bytes
+    body: bytes | Segments
     usage: Usage | None
     model: str | None = None
     losses: list[Loss] = field(default_factory=list)
+
+
+async def answering(
+    call: Call, target: Target, outbound: Outbound, bodies: list[bytes | Segments], sizes: Sizes = DEFAULT_SIZES
+) -> Inbound:
+    """`incoming`, of large replies without a long step: of one that passes, only what is not bulk is decoded."""
+    first, large = bodies[0], sum(len(body) for body in bodies) >= sizes.body
+    if not large:
+        return incoming(call, target, outbound, [bytes(body) for body in bodies])
+    if outbound.passed:
+        value = await in_steps(_skimmed(first if isinstance(first, Segments) else Segments([first]), sizes))
+        return Inbound(first, usage_of(call.dialect, value), _model_of(value))
+    return await aside(sizes.body, lambda: incoming(call, target, outbound, [bytes(body) for body in bodies]))
+
+
+def _skimmed(body: Segments, sizes: Sizes) -> Generator[None, None, Any]:
+    """The reply with tokens in its long strings, where no count stands."""
+    try:
+        found, _ = yield from skeleton(body, (), sizes)
+    except wire.InvalidJson:
+        return _decoded(bytes(body))  # no object, or none at all: told as ever
+    return found.value
 
 
 def incoming(call: Call, target: Target, outbound: Outbound, bodies: list[bytes]) -> Inbound:
@@ -102,11 +129,12 @@ class Signature:
     def __init__(self, target: Target, outbound: Outbound) -> None:
         self._provider, self._model = target.provider, target.destination.model
         self._bound_to = outbound.request if target.destination.quirks.bound_thinking else None
+        self._printed = outbound.skeleton.printed if outbound.skeleton else itself
         self._prefix = ""
 
     def put(self, state: State | None) -> None:
         if state is None:
             return
         if self._bound_to is not None and not self._prefix:  # most answers have no state, and need no digest
-            self._prefix = digest(self._bound_to)
+            self._prefix = digest(self._bound_to, self._printed)
         state.provider, state.model, state.prefix = self._provider, self._model, self._prefix

@@ -16,11 +16,13 @@ connection's end delimits can be cut by somebody in between. Whoever reads one h
 import asyncio
 import math
 import select
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import httptools
 import httpx
 
+from polyglot_cloud.large import Segments
 from polyglot_cloud.transport.heads import joined
 from polyglot_cloud.transport.messages import Timeouts
 from polyglot_cloud.transport.reply import Reply
@@ -42,7 +44,7 @@ class Ask(NamedTuple):
 
     method: str
     head: bytes
-    body: bytes = b""
+    body: bytes | Segments = b""
 
 
 class Keeper(Protocol):
@@ -106,7 +108,7 @@ class Connection(asyncio.Protocol):
         reply = self._reply = Reply(self, timeouts.read)
         try:
             if len(ask.body) <= AT_ONCE:
-                self._transport.write(ask.head + ask.body)
+                self._transport.write(ask.head + bytes(ask.body))
                 self._sent = True
             else:
                 await self._send(ask, reply, timeouts.write)
@@ -122,13 +124,13 @@ class Connection(asyncio.Protocol):
     async def _send(self, ask: Ask, reply: Reply, seconds: float) -> None:
         """Ends early where the answer, or the connection's end, comes before all is said (RFC 9112, 9.5)."""
         self._transport.write(ask.head)
-        body = memoryview(ask.body)
-        for start in range(0, len(body), AT_ONCE):
+        for step in _steps(ask.body):
             while self._congested and not reply.status and not reply.ended:
                 await self.arrival(seconds, httpx.WriteTimeout)
             if reply.status or reply.ended:
                 return
-            self._transport.write(body[start : start + AT_ONCE])
+            self._transport.write(step)
+            await asyncio.sleep(0)  # a peer that takes all at once would have the loop for as long as the kernel copies
         self._sent = True
 
     def arrival(self, seconds: float, overdue: type[httpx.TimeoutException]) -> "asyncio.Future[None]":
@@ -332,6 +334,13 @@ class Connection(asyncio.Protocol):
         assert self._parser is not None  # noqa: S101  # it is calling
         self._complete = True
         self._reusable = self._reusable and self._parser.should_keep_alive()
+
+
+def _steps(body: bytes | Segments) -> Iterator[memoryview]:
+    if isinstance(body, bytes):
+        body = Segments([body])
+    for start in range(0, len(body), AT_ONCE):
+        yield from body.views(start, min(start + AT_ONCE, len(body)))
 
 
 _CUT = "the connection ended before the reply did"

@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from polyglot_cloud.errors import BrokenReply, WireError
+from polyglot_cloud.large import Gathering, Segments, Sizes
+
+
+LARGE = Sizes().body
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Outgoing:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes = b""
+    body: bytes | Segments = b""
 
 
 class Incoming(ABC):
@@ -57,14 +61,22 @@ class Incoming(ABC):
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises BrokenReply beyond `limit` bytes."""
-        parts: list[bytes] = []
-        size = 0
-        while piece := await self.piece():
+        return bytes(await self.gather(limit))
+
+    async def gather(self, limit: int) -> bytes | Segments:
+        """The same, a large one in the pieces that came."""
+        first = await self.piece()
+        gathering, size, piece = Gathering(), 0, first
+        while piece:
             size += len(piece)
             if size > limit:
                 raise BrokenReply(f"The provider's answer is larger than {limit} bytes.")
-            parts.append(piece)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            gathering.add(piece)
+            piece = await self.piece()
+        if size == len(first):
+            return first
+        whole = gathering.whole()
+        return bytes(whole) if size < LARGE else whole
 
     async def start(self, limit: int) -> bytes:
         """As much of the body as comes, `limit` bytes at most: an error counts by its status, however its body ends."""

@@ -4,6 +4,7 @@ Source: ollama/ollama docs/api.md (read 2026-11-22) and the swarm's contract, se
 """
 
 from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.dialects.ollama.bulk import bulk
 from polyglot_cloud.dialects.ollama.failure import read_error, write_break, write_error
 from polyglot_cloud.dialects.ollama.request import peek, read_request
 from polyglot_cloud.dialects.ollama.response import NoReader, Writer, write_response
@@ -14,6 +15,7 @@ def path(model: str, stream: bool) -> str:
 
 
 DIALECT = Dialect(
+    bulk=bulk,
     name="ollama",
     peek=peek,
     path=path,

@@ -1,6 +1,7 @@
 """OpenAI Chat Completions: what most clients speak, and many hosts (OpenAI's API reference and openai 3.54.0's types, read 2026-11-22)."""
 
 from polyglot_cloud.dialects import Dialect
+from polyglot_cloud.dialects.openai_chat.bulk import bulk
 from polyglot_cloud.dialects.openai_chat.failure import read_error, write_break, write_error
 from polyglot_cloud.dialects.openai_chat.parts import DIALECT_NAME, takes_url
 from polyglot_cloud.dialects.openai_chat.peek import READS, peek
@@ -35,5 +36,6 @@ DIALECT = Dialect(
     meter=METER,
     is_mere_content=is_mere_content,
     is_mere_run=is_mere_run,
+    bulk=bulk,
     takes_url=takes_url,
 )
