@@ -45,7 +45,7 @@ def chat(messages: list[Any], **members: Any) -> bytes:
 
 
 def one_string() -> bytes:
-    return chat([{"role": "user", "content": (WORDS + "It said: \"so it is\".\n") * (300_000 // (len(WORDS) + 23))}])
+    return chat([{"role": "user", "content": (WORDS + 'It said: "so it is".\n') * (300_000 // (len(WORDS) + 23))}])
 
 
 def history() -> bytes:
@@ -54,10 +54,23 @@ def history() -> bytes:
     for number in range(499):
         call = {"name": "read_file", "arguments": json.dumps({"path": f"src/{number}.py", "lines": [1, number]})}
         messages.append(
-            {"role": "assistant", "content": "Let me look.", "tool_calls": [{"id": f"call_{number}", "type": "function", "function": call}]}
+            {
+                "role": "assistant",
+                "content": "Let me look.",
+                "tool_calls": [{"id": f"call_{number}", "type": "function", "function": call}],
+            }
         )
-        messages.append({"role": "tool", "tool_call_id": f"call_{number}", "content": f"def f{number}():\n    return \"{WORDS}\"\n" * 3})
-    parameters = {"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "array", "items": {"type": "integer"}}}}
+        messages.append(
+            {
+                "role": "tool",
+                "tool_call_id": f"call_{number}",
+                "content": f'def f{number}():\n    return "{WORDS}"\n' * 3,
+            }
+        )
+    parameters = {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "lines": {"type": "array", "items": {"type": "integer"}}},
+    }
     tools = [{"type": "function", "function": {"name": "read_file", "description": WORDS, "parameters": parameters}}]
     return chat([*messages, {"role": "user", "content": "Go on."}], tools=tools)
 
@@ -190,7 +203,9 @@ async def measure(ports: dict[str, int], face: str, path: str, body: bytes, stre
     loop, opened = asyncio.get_running_loop(), []
     for number in range(streams):
         port = ports["anthropic" if number % 2 else "openai"]
-        asked = json.dumps({"model": SLOW.decode(), "stream": True, "messages": [{"role": "user", "content": "?"}]}).encode()
+        asked = json.dumps(
+            {"model": SLOW.decode(), "stream": True, "messages": [{"role": "user", "content": "?"}]}
+        ).encode()
         way = MESSAGES if number % 2 and ports["anthropic"] == ports["openai"] else CHAT
         request = head(port, way, len(asked)) + asked
         opened.append(await loop.create_connection(lambda given=request: Stream(given), "127.0.0.1", port))  # type: ignore[misc]  # a lambda with a default
@@ -220,7 +235,15 @@ def rows(subject: Subject, given: argparse.Namespace) -> Iterator[str]:
             path = MESSAGES if not subject.command and face == "anthropic" else CHAT
             found = uvloop.run(measure(subject.ports, face, path, body, given.streams, given.rounds))
             bodies, chunks = sorted(found.bodies), sorted(found.chunks)
-            cells = [f"{value:,.1f}" for value in (bodies[len(bodies) // 2], chunks[-1], chunks[int(len(chunks) * 0.99)], chunks[len(chunks) // 2])]
+            cells = [
+                f"{value:,.1f}"
+                for value in (
+                    bodies[len(bodies) // 2],
+                    chunks[-1],
+                    chunks[int(len(chunks) * 0.99)],
+                    chunks[len(chunks) // 2],
+                )
+            ]
             yield f"| {name}, {kind} | {subject.name} | " + " | ".join(cells) + " |"
 
 
@@ -244,7 +267,9 @@ def main(arguments: list[str] | None = None) -> None:
     with running(command, {}, upstream, core=-1), tempfile.TemporaryDirectory() as folder:
         os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(each).resolve()) for each in sys.path if each)
         os.chdir(folder)  # no .env of anybody's
-        print("| body | | p50 ms | longest chunk ms | p99 chunk ms | p50 chunk ms |\n| --- | --- | ---: | ---: | ---: | ---: |")
+        print(
+            "| body | | p50 ms | longest chunk ms | p99 chunk ms | p50 chunk ms |\n| --- | --- | ---: | ---: | ---: | ---: |"
+        )
         for subject in found:
             if subject.command:
                 with running(subject.command, subject.environment, subject.ports["openai"], core=0):

@@ -164,7 +164,9 @@ class Pipeline:
         answers = [task.result() for task in asked]
         return await self._whole(call, target, outbound, [body for body, _ in answers], answers[0][1])
 
-    async def _ask(self, call: Call, target: Target, outbound: translate.Outbound) -> tuple[bytes | Segments, dict[str, str]]:
+    async def _ask(
+        self, call: Call, target: Target, outbound: translate.Outbound
+    ) -> tuple[bytes | Segments, dict[str, str]]:
         opened = await self._open(call, target, outbound)
         try:
             return await opened.incoming.gather(MAX_REPLY), opened.headers

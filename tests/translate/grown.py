@@ -16,7 +16,17 @@ from vendor_schemas import Subject
 
 Body = dict[str, Any]
 TINY = Sizes(body=0, string=512, window=300)
-_PROSE = ("plain words ", 'a "quoted" one\n', "back\\slash ", "grüße, мир, 世界 ", "👩‍👩‍👧🏳️‍🌈", "\ud800 alone ", "\x00\x1f\x7f", "{}[],: ", "%41 ")
+_PROSE = (
+    "plain words ",
+    'a "quoted" one\n',
+    "back\\slash ",
+    "grüße, мир, 世界 ",
+    "👩‍👩‍👧🏳️‍🌈",
+    "\ud800 alone ",
+    "\x00\x1f\x7f",
+    "{}[],: ",
+    "%41 ",
+)
 _BLANK = (" ", "\n", "\u3000")
 _BASE64 = ("QUJD" * 20, "+/9a" * 30, "JVBE" * 10)
 _BROKEN = ("\n", "-_-_", "!", "=", "é")

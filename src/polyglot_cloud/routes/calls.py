@@ -270,7 +270,9 @@ class _Answer:
             self.status = error.status
             await send_error(self._send, error, self._dialect)
         elif (
-            self.reply is not None and not isinstance(self.reply.body, bytes | Segments) and (last := self.reply.body.broke(error))
+            self.reply is not None
+            and not isinstance(self.reply.body, bytes | Segments)
+            and (last := self.reply.body.broke(error))
         ):
             await self._send({"type": "http.response.body", "body": last, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})

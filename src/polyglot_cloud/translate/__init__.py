@@ -4,4 +4,16 @@ from polyglot_cloud.translate.outbound import Outbound, outgoing, read, reading,
 from polyglot_cloud.translate.pumps import PassThrough, Pump, pump
 from polyglot_cloud.translate.replies import Inbound, answering, incoming
 
-__all__ = ["Inbound", "Outbound", "PassThrough", "Pump", "answering", "incoming", "outgoing", "pump", "read", "reading", "writing"]
+__all__ = [
+    "Inbound",
+    "Outbound",
+    "PassThrough",
+    "Pump",
+    "answering",
+    "incoming",
+    "outgoing",
+    "pump",
+    "read",
+    "reading",
+    "writing",
+]

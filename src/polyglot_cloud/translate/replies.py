@@ -17,7 +17,6 @@ from polyglot_cloud.large import Segments, Sizes, aside, in_steps, skeleton
 from polyglot_cloud.neutral import Loss, ReplyContext, Response, State, Usage
 from polyglot_cloud.translate.outbound import Outbound
 
-
 DEFAULT_SIZES = Sizes()
 
 

@@ -34,6 +34,8 @@ MAX_BETWEEN = 16 * 1024
 HIGH_WATER = 256 * 1024
 AT_ONCE = 64 * 1024
 """A body up to this leaves in one write with its head; a larger one in steps of it, as the peer takes them."""
+IN_A_ROW = 8
+"""So many of these steps without a turn for the others."""
 WITHOUT_BODY = frozenset({204, 304})
 RACE = 0.001
 """Timers may fire a moment early: a clock of milliseconds rounds."""
@@ -124,13 +126,16 @@ class Connection(asyncio.Protocol):
     async def _send(self, ask: Ask, reply: Reply, seconds: float) -> None:
         """Ends early where the answer, or the connection's end, comes before all is said (RFC 9112, 9.5)."""
         self._transport.write(ask.head)
-        for step in _steps(ask.body):
+        for number, step in enumerate(_steps(ask.body), 1):
             while self._congested and not reply.status and not reply.ended:
                 await self.arrival(seconds, httpx.WriteTimeout)
             if reply.status or reply.ended:
                 return
             self._transport.write(step)
-            await asyncio.sleep(0)  # a peer that takes all at once would have the loop for as long as the kernel copies
+            if (
+                number % IN_A_ROW == 0
+            ):  # a peer that takes all at once would have the loop for as long as the kernel copies
+                await asyncio.sleep(0)
         self._sent = True
 
     def arrival(self, seconds: float, overdue: type[httpx.TimeoutException]) -> "asyncio.Future[None]":

@@ -78,4 +78,6 @@ def _request(outgoing: Outgoing, timeouts: Timeouts) -> httpx.Request:
             f"The request could not be put on the wire (a header holds {error.object[error.start]!r})."
         ) from None
     extensions = {"timeout": timeouts.extension}
-    return httpx.Request(outgoing.method, outgoing.url, headers=lines, content=bytes(outgoing.body), extensions=extensions)
+    return httpx.Request(
+        outgoing.method, outgoing.url, headers=lines, content=bytes(outgoing.body), extensions=extensions
+    )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from polyglot_cloud.errors import BrokenReply, WireError
 from polyglot_cloud.large import Gathering, Segments, Sizes
 
-
 LARGE = Sizes().body
 
 
