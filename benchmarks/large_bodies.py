@@ -13,7 +13,6 @@ import asyncio
 import base64
 import json
 import os
-import random
 import re
 import socket
 import sys
@@ -22,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httptools
@@ -76,7 +76,7 @@ def history() -> bytes:
 
 
 def images() -> bytes:
-    picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(1_875_000)).decode()
+    picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(1_875_000)).decode()
     part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
     return chat([{"role": "user", "content": [{"type": "text", "text": "What is this?"}, *[part] * 8]}])
 
@@ -100,7 +100,8 @@ BODIES = {
 def pieces(path: bytes) -> tuple[bytes, bytes]:
     """What begins a stream, and a chunk with %d in the place of its time."""
     if path.endswith(b"/messages"):
-        start = {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "bench", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}}  # fmt: skip
+        message = {"id": "m", "type": "message", "role": "assistant", "model": "bench", "content": []}
+        start = {"type": "message_start", "message": {**message, "usage": {"input_tokens": 1, "output_tokens": 1}}}
         block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
         delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "at %d;"}}
         return event(start, "message_start") + event(block, "content_block_start"), event(delta, "content_block_delta")
@@ -180,10 +181,16 @@ def head(port: int, path: str, size: int) -> bytes:
 
 @dataclass(slots=True)
 class Figures:
-    """Milliseconds: of each body, and of each chunk that came meanwhile."""
+    """Milliseconds: of each body, and of the chunks that came meanwhile, by body."""
 
     bodies: list[float] = field(default_factory=list)
-    chunks: list[float] = field(default_factory=list)
+    chunks: list[list[float]] = field(default_factory=list)
+
+    def cells(self) -> list[float]:
+        """The median body; of each body's longest chunk the median, which a strange burst of load does not move, and the longest."""
+        longest = [max(chunks) for chunks in self.chunks if chunks]
+        every = sorted(chunk for chunks in self.chunks for chunk in chunks)
+        return [median(self.bodies), median(longest), max(longest), every[len(every) // 2]]
 
 
 def send_one(port: int, path: str, body: bytes) -> tuple[float, float]:
@@ -215,9 +222,10 @@ async def measure(ports: dict[str, int], face: str, path: str, body: bytes, stre
         began, ended = await asyncio.to_thread(send_one, ports[face], path, body)
         await asyncio.sleep(4 * PACE)  # what was held up comes
         figures.bodies.append((ended - began) * 1e3)
-        for _, stream in opened:
-            figures.chunks += [took for came, took in stream.delays if began <= came <= ended + 3 * PACE]
-            stream.delays.clear()
+        until = ended + 3 * PACE
+        figures.chunks.append([took for _, each in opened for came, took in each.delays if began <= came <= until])
+        for _, each in opened:
+            each.delays.clear()
     for transport, _ in opened:
         transport.abort()
     return figures
@@ -234,16 +242,7 @@ def rows(subject: Subject, given: argparse.Namespace) -> Iterator[str]:
         for kind, face in (("passed", "openai"), ("translated", "anthropic")):
             path = MESSAGES if not subject.command and face == "anthropic" else CHAT
             found = uvloop.run(measure(subject.ports, face, path, body, given.streams, given.rounds))
-            bodies, chunks = sorted(found.bodies), sorted(found.chunks)
-            cells = [
-                f"{value:,.1f}"
-                for value in (
-                    bodies[len(bodies) // 2],
-                    chunks[-1],
-                    chunks[int(len(chunks) * 0.99)],
-                    chunks[len(chunks) // 2],
-                )
-            ]
+            cells = [f"{value:,.1f}" for value in found.cells()]
             yield f"| {name}, {kind} | {subject.name} | " + " | ".join(cells) + " |"
 
 
@@ -268,7 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(each).resolve()) for each in sys.path if each)
         os.chdir(folder)  # no .env of anybody's
         print(
-            "| body | | p50 ms | longest chunk ms | p99 chunk ms | p50 chunk ms |\n| --- | --- | ---: | ---: | ---: | ---: |"
+            "| body | | p50 ms | longest chunk, median ms | longest ms | p50 chunk ms |\n| --- | --- | ---: | ---: | ---: | ---: |"
         )
         for subject in found:
             if subject.command:

@@ -15,7 +15,19 @@ step is bounded by `Sizes`, and between two steps the event loop runs.
 
 from polyglot_cloud.large.runs import encoded
 from polyglot_cloud.large.segments import PIECE, Gathering, Segments
-from polyglot_cloud.large.skeleton import Cut, Sizes, Skeleton, skeleton
+from polyglot_cloud.large.skeleton import DEFAULT_SIZES, Cut, Sizes, Skeleton, skeleton
 from polyglot_cloud.large.steps import aside, in_steps
 
-__all__ = ["PIECE", "Cut", "Gathering", "Segments", "Sizes", "Skeleton", "aside", "encoded", "in_steps", "skeleton"]
+__all__ = [
+    "DEFAULT_SIZES",
+    "PIECE",
+    "Cut",
+    "Gathering",
+    "Segments",
+    "Sizes",
+    "Skeleton",
+    "aside",
+    "encoded",
+    "in_steps",
+    "skeleton",
+]

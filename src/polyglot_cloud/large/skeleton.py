@@ -49,6 +49,9 @@ class Sizes:
     window: int = 64 * 1024
 
 
+DEFAULT_SIZES = Sizes()
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """[start, end) of the body, for which `token` stands. `size` is what its text has in UTF-8."""

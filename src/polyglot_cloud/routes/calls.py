@@ -15,7 +15,7 @@ from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
 from polyglot_cloud.headers import PREFIX, query_upward
-from polyglot_cloud.large import Segments, Sizes, Skeleton, aside, in_steps, skeleton
+from polyglot_cloud.large import DEFAULT_SIZES, Segments, Sizes, Skeleton, aside, in_steps, skeleton
 from polyglot_cloud.log_record import Line
 from polyglot_cloud.neutral import Peek
 from polyglot_cloud.pipeline import Pipeline
@@ -88,7 +88,7 @@ class Edge:
     last_calls: LastCalls
     wall_clock: Callable[[], float] = time.time
     ids: Ids = field(default_factory=Ids)
-    sizes: Sizes = Sizes()
+    sizes: Sizes = DEFAULT_SIZES
 
 
 class CallEndpoint:

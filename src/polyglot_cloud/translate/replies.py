@@ -13,11 +13,9 @@ from polyglot_cloud.emulation.json_object import unkept
 from polyglot_cloud.emulation.single_call import first_call_only
 from polyglot_cloud.emulation.stop_sequences import stopped
 from polyglot_cloud.errors import BrokenReply
-from polyglot_cloud.large import Segments, Sizes, aside, in_steps, skeleton
+from polyglot_cloud.large import DEFAULT_SIZES, Segments, Sizes, aside, in_steps, skeleton
 from polyglot_cloud.neutral import Loss, ReplyContext, Response, State, Usage
 from polyglot_cloud.translate.outbound import Outbound
-
-DEFAULT_SIZES = Sizes()
 
 
 @dataclass(slots=True)

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from polyglot_cloud.errors import BrokenReply, WireError
-from polyglot_cloud.large import Gathering, Segments, Sizes
-
-LARGE = Sizes().body
+from polyglot_cloud.large import DEFAULT_SIZES, Gathering, Segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class Incoming(ABC):
         if size == len(first):
             return first
         whole = gathering.whole()
-        return bytes(whole) if size < LARGE else whole
+        return bytes(whole) if size < DEFAULT_SIZES.body else whole
 
     async def start(self, limit: int) -> bytes:
         """As much of the body as comes, `limit` bytes at most: an error counts by its status, however its body ends."""
