@@ -25,7 +25,8 @@ async def test_others_have_their_turn_between_two_steps() -> None:
             log.append("-")
             await asyncio.sleep(0)
 
-    assert await asyncio.gather(in_steps(counting("a", log, 3)), other()) == ["a", None]
+    answer, _ = await asyncio.gather(in_steps(counting("a", log, 3)), other())
+    assert answer == "a"
     assert log.index("-") < log.index("a1")
 
 
