@@ -16,20 +16,20 @@ import os
 import re
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import httptools
 import uvloop
 
-from benchmarks.gateway import CHAT, CORES, MESSAGES, Subject, free_ports, running, subjects
-from benchmarks.upstream import ANSWERS, WORDS, event
+from benchmarks.processes import CORES, free_ports, running
+from benchmarks.upstream import WHOLE, WORDS, event
 
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+FACES = ("openai", "anthropic", "gemini", "grok")
 PACE = 0.01
 SLOW = b"slow-stream"
 STAMP = re.compile(rb"at (\d+);")
@@ -138,7 +138,7 @@ class Upstream(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._slow:
-            self._transport.write(ANSWERS[self._url.endswith(b"/messages"), False])
+            self._transport.write(WHOLE[self._url.endswith(b"/messages")])
             return
         head, self._chunk = pieces(self._url)
         lines = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -234,6 +234,28 @@ async def measure(ports: dict[str, int], face: str, path: str, body: bytes, stre
 # --- the whole ---
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is asked: a program, or the upstream itself where there is no command. `ports` by face."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    ports: dict[str, int]
+
+
+def subjects(upstream: int) -> list[Subject]:
+    ports = dict(zip(FACES, free_ports(len(FACES)), strict=True))
+    serve = [sys.executable, "-m", "polyglot_cloud", "serve"]
+    flags = [part for face, port in ports.items() for part in (f"--port-{face}", str(port))]
+    base = f"http://127.0.0.1:{upstream}/v1"
+    environment = {
+        "OPENAI_BASE_URL": base, "OPENAI_API_KEY": "x", "ANTHROPIC_BASE_URL": base, "ANTHROPIC_API_KEY": "x",
+    }  # fmt: skip
+    own = Subject("no gateway", [], {}, dict.fromkeys(FACES, upstream))
+    return [own, Subject("gateway", serve + flags, environment, ports)]
+
+
 def rows(subject: Subject, given: argparse.Namespace) -> Iterator[str]:
     for name, make in BODIES.items():
         if given.only and given.only not in name:
@@ -257,21 +279,16 @@ def main(arguments: list[str] | None = None) -> None:
         uvloop.run(serve(given.upstream))
         return
     (upstream,) = free_ports(1)
-    found = [subject for subject in subjects(upstream) if subject.name in {"no gateway", "gateway"}]
-    for subject in found:
-        if not subject.command:
-            subject.ports = {"openai": upstream, "anthropic": upstream}
+    found = subjects(upstream)
     os.sched_setaffinity(0, {CORES[-1]})
     command = [sys.executable, "-m", "benchmarks.large_bodies", "--upstream", str(upstream)]
-    with running(command, {}, upstream, core=-1), tempfile.TemporaryDirectory() as folder:
-        os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(each).resolve()) for each in sys.path if each)
-        os.chdir(folder)  # no .env of anybody's
+    with running(command, {}, upstream, core=CORES[-1]):
         print(
             "| body | | p50 ms | longest chunk, median ms | longest ms | p50 chunk ms |\n| --- | --- | ---: | ---: | ---: | ---: |"
         )
         for subject in found:
             if subject.command:
-                with running(subject.command, subject.environment, subject.ports["openai"], core=0):
+                with running(subject.command, subject.environment, subject.ports["openai"], core=CORES[0]):
                     print("\n".join(rows(subject, given)), flush=True)
             else:
                 print("\n".join(rows(subject, given)), flush=True)
