@@ -11,7 +11,7 @@ from polyglot_cloud import wire
 
 CHAT = "/v1/openai/chat/completions"
 PICTURE = "iVBORw0KGgo" + "QUJD" * 100_000 + "A"
-CONTENT = [
+CONTENT: list[Any] = [
     {"type": "text", "text": 'A "picture"\n' * 30_000},
     {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PICTURE}"}},
 ]
@@ -43,7 +43,7 @@ async def test_an_edit_leaves_every_other_byte() -> None:
 
 
 async def test_a_translated_one_holds_all_of_its_texts() -> None:
-    said = {"id": "m", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn"}
+    said: dict[str, Any] = {"id": "m", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn"}
     said |= {"content": [{"type": "text", "text": "Hi"}], "usage": {"input_tokens": 1, "output_tokens": 1}}
     upstream, seen = replying(httpx.Response(200, json=said))
     reply = await post(application(upstream), "/v1/anthropic/chat/completions", body(model="claude-opus-4-8"))
