@@ -56,7 +56,8 @@ class Instant(NativeTransport):
     }
 
     async def send(self, outgoing: Outgoing, timeouts: Timeouts) -> Answer:  # type: ignore[override]  # stands for the open reply
-        streamed = b'"stream":true' in outgoing.body or b'"stream": true' in outgoing.body
+        body = bytes(outgoing.body)
+        streamed = b'"stream":true' in body or b'"stream": true' in body
         return Answer(*self.answers[outgoing.url.endswith("/messages"), streamed])
 
 
