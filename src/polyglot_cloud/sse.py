@@ -80,13 +80,11 @@ class Decoder:
         buffer += chunk
         start = 0
         search = max(0, self._searched - 2)  # a blank line of two CRLF may have begun three bytes before the end
-        while match := _BLANK_LINE.search(buffer, search):
-            end = match.end()
+        while (end := _line_alone(buffer, start, search) or _blank_line(buffer, search)) > 0:
             if end == len(buffer) and buffer.endswith(b"\r"):
                 break  # its LF may be in the next chunk
             records.append(parse(bytes(buffer[start:end])))
             start = search = end
-        del match  # a live match would hold the buffer's size fixed
         del buffer[:start]
         self._searched = max(0, len(buffer) - 1)
 
@@ -94,6 +92,23 @@ class Decoder:
         """What stood without its blank line at the end. Providers are seen to leave it out of the last event."""
         rest, self._buffer, self._searched = bytes(self._buffer), bytearray(), 0
         return [parse(rest)] if rest else []
+
+
+def _line_alone(buffer: bytearray, start: int, search: int) -> int:
+    """Where an event of one line ends whose lines end with CRLF, as Gemini sends all of its; 0 where this is no such event.
+
+    `start` is where the event begins; before `search` no blank line begins.
+    """
+    end = buffer.find(b"\r", search)
+    if end < 0 or not buffer.startswith(b"\r\n\r\n", end) or buffer.find(b"\n", start, end) >= 0:
+        return 0
+    return end + 4
+
+
+def _blank_line(buffer: bytearray, search: int) -> int:
+    """Where the next blank line ends, whatever its line ends; 0 where there is none yet."""
+    match = _BLANK_LINE.search(buffer, search)
+    return match.end() if match else 0
 
 
 def _split(chunk: bytes, start: int, records: list[Record]) -> int:
@@ -105,8 +120,10 @@ def _split(chunk: bytes, start: int, records: list[Record]) -> int:
 
 
 def parse(raw: bytes) -> Record:
-    """A whole event. The two forms that nearly all events of the vendors have are cut out without going through their lines."""
+    """A whole event. The three forms that nearly all events of the vendors have are cut out without going through their lines."""
     first, last = raw.find(b"\n"), len(raw) - 2
+    if first == last - 1 and raw.endswith(b"\r\n\r\n") and raw.startswith(b"data: ") and raw.find(b"\r") == last - 2:
+        return Record("", raw[6:-4], raw)
     if raw.endswith(b"\n\n") and b"\r" not in raw:
         if first == last and raw.startswith(b"data: "):
             return Record("", raw[6:-2], raw)
