@@ -169,7 +169,8 @@ class Allowed:
     @classmethod
     def of(cls, members: Iterable[str]) -> "Allowed":
         """From host names, addresses and networks (`files.internal`, `10.1.2.3`, `10.0.0.0/8`). Raises ValueError for what is none."""
-        names, networks = set[str](), list[Network]()
+        names: set[str] = set()
+        networks: list[Network] = []
         for member in members:
             if "/" in member or address(member) is not None:
                 networks.append(ip_network(member))
