@@ -1,14 +1,16 @@
 """Log lines through a thread: all of them, in order, and none lost at the end."""
 
+import asyncio
 import io
 import logging
 import re
 import threading
 import time
+from queue import SimpleQueue
 
 import pytest
 
-from polyglot_cloud.logs import written_aside
+from polyglot_cloud.logs import BATCH, Handoff, Queue, written_aside
 
 
 def test_all_lines_are_out_at_the_end_in_their_order() -> None:
@@ -51,6 +53,41 @@ def test_a_line_is_as_its_format_says() -> None:
     lines = out.getvalue().splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING 7%", lines[0])
     assert lines[1].endswith(" CRITICAL plain %s")
+
+
+class Writes(io.StringIO):
+    """A stream that keeps its writes apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
+
+
+def test_on_an_event_loop_lines_are_gathered_and_none_is_lost_or_late() -> None:
+    out, log = Writes(), logging.getLogger("somewhere")
+
+    async def talk() -> None:
+        for number in range(BATCH + 3):
+            log.info("line %d", number)
+
+    with written_aside("info", out):
+        asyncio.run(talk())
+        log.info("after the loop")
+    assert len(out.writes) == 3  # a whole batch, what came after the loop, the rest at the end
+    said = sorted(line.split(" INFO    ")[-1] for line in out.getvalue().splitlines())
+    assert said[-1].startswith("line")
+    assert "after the loop" in said
+    assert sum(line.startswith("line ") for line in said) == BATCH + 3
+
+
+def test_a_line_whose_arguments_do_not_fit_is_told_as_such() -> None:
+    queue: Queue = SimpleQueue()
+    Handoff(queue).emit(logging.LogRecord("x", logging.INFO, "", 0, "%d", ("no number",), None))
+    assert "could not be spelled" in (queue.get() or "")
 
 
 def test_a_traceback_comes_along() -> None:

@@ -1,16 +1,17 @@
 """Log lines, written by a thread of their own: whoever reads stderr may be slow, and the event loop must not wait for it.
 
-Lines are written in batches, so that a thousand calls a second do not mean a thousand wake-ups and as many writes.
+Lines are spelled on the event loop, in batches, and handed over as one text: a thread that spelled them would take the interpreter from the
+loop at every line, which costs several times what the spelling does.
 """
 
+import asyncio
 import logging
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging.handlers import QueueHandler
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
@@ -20,14 +21,47 @@ BATCH = 1000
 _UNUSED = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
 """What records are told to leave out, since FORMAT shows none of it (docs.python.org, logging HOWTO, "Optimization")."""
 
-Queue = SimpleQueue[logging.LogRecord | None]
+Queue = SimpleQueue[str | None]
 
 
-class _Handoff(QueueHandler):
-    """Hands a record on as it is. Nothing but short immutable values is logged, so the text can be made by the thread that writes it."""
+class Handoff(logging.Handler):
+    """Gathers the records of one round of the event loop and a little more; where no loop runs, it hands each line on at once.
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record
+    Nothing but short immutable values is logged, so the text can be made later.
+    """
+
+    def __init__(self, queue: Queue) -> None:
+        super().__init__()
+        self._queue = queue
+        self._records: list[logging.LogRecord] = []
+        self._format = _Formatter().format
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._queue.put(self._spelled(record))
+            return
+        self._records.append(record)
+        if len(self._records) == 1:
+            loop.call_later(GATHERED, self.flush)
+        elif len(self._records) >= BATCH:
+            self.flush()
+
+    def _spelled(self, record: logging.LogRecord) -> str:
+        try:
+            return self._format(record)
+        except (
+            TypeError,
+            ValueError,
+            KeyError,
+        ) as error:  # its arguments do not fit its words: a defect, and no reason to lose others
+            return f"A log line could not be spelled ({error}): {record.msg!r}"
+
+    def flush(self) -> None:
+        records, self._records = self._records, []
+        if records:
+            self._queue.put("\n".join(map(self._spelled, records)))
 
 
 class _Formatter(logging.Formatter):
@@ -51,42 +85,27 @@ class _Formatter(logging.Formatter):
 
 
 class _Writer(threading.Thread):
-    """Takes records out of the queue until it finds None there."""
+    """Takes lines out of the queue until it finds None there."""
 
     def __init__(self, queue: Queue, stream: TextIO) -> None:
         super().__init__(name="log lines", daemon=True)
         self._queue = queue
         self._stream = stream
-        self._format = _Formatter().format
 
     def run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            time.sleep(GATHERED)
-            if not self._write_with(first):
-                return
-
-    def _write_with(self, first: logging.LogRecord) -> bool:
-        """Writes what there is by now. False where that was the end."""
-        records: list[logging.LogRecord | None] = [first]
-        try:
-            while len(records) < BATCH and records[-1] is not None:
-                records.append(self._queue.get_nowait())
-        except Empty:
-            pass
-        lines = [self._format(record) for record in records if record is not None]
-        try:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # a full disk, a closed pipe: there is nowhere to tell it
-            pass
-        return records[-1] is not None
+        while (lines := self._queue.get()) is not None:
+            try:
+                self._stream.write(lines + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):  # a full disk, a closed pipe: there is nowhere to tell it
+                pass
 
 
 @contextmanager
 def written_aside(level: str, stream: TextIO | None = None) -> Iterator[None]:
     """Within the block every logger's records of `level` and above go to `stream` (stderr), through a thread. All are out at its end."""
     queue: Queue = SimpleQueue()
-    handoff, root, writer = _Handoff(queue), logging.getLogger(), _Writer(queue, stream or sys.stderr)
+    handoff, root, writer = Handoff(queue), logging.getLogger(), _Writer(queue, stream or sys.stderr)
     before, wanted = root.level, {name: getattr(logging, name) for name in _UNUSED if hasattr(logging, name)}
     root.addHandler(handoff)
     root.setLevel(level.upper())
@@ -97,6 +116,7 @@ def written_aside(level: str, stream: TextIO | None = None) -> Iterator[None]:
         yield
     finally:
         root.removeHandler(handoff)
+        handoff.flush()
         root.setLevel(before)
         for name, value in wanted.items():
             setattr(logging, name, value)
