@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,11 +55,11 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
     (here / "nginx.conf").write_text(text)
     running = subprocess.Popen([NGINX, "-p", str(here), "-c", str(here / "nginx.conf")], stderr=subprocess.DEVNULL)
     try:
-        for _ in range(200):
+        for _ in range(600):
             with socket.socket() as probe:
-                probe.settimeout(0.05)
                 if probe.connect_ex(("127.0.0.1", plain)) == 0:
                     break
+            time.sleep(0.05)  # nobody tells when another program listens
         yield f"http://127.0.0.1:{plain}", f"https://localhost:{tls}"
     finally:
         running.terminate()
