@@ -71,7 +71,7 @@ class Rates:
     "reasoning_output", and the same under "batch_", "flex_" and "priority_".
     """
 
-    pico_per_token: dict[str, int]
+    pico_per_token: dict[str, int] = field(hash=False)  # so that a price can be the key of what is worked out from it
 
 
 @dataclass(frozen=True, slots=True)
