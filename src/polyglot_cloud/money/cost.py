@@ -66,7 +66,7 @@ def cost_of(usage: Usage, price: Price | None) -> Cost:
     rates, estimated = table.rates, table.estimated
     parts = {kind: count * rates[kind] for kind, count in counts.items()}
     if "input_audio" in counts and _is_from_cache(usage):
-        estimated |= {"input_audio"}
+        estimated = estimated | {"input_audio"}
     if not estimated.isdisjoint(counts):
         guessed = (*guessed, *(kind for kind in counts if kind in estimated))
     return Cost(_rounded(sum(parts.values())), "rates", parts, missing + beyond, guessed)

@@ -84,7 +84,7 @@ def _standard(own: dict[str, int]) -> Table:
         | dict.fromkeys(WRITE_KINDS, writes)
         | dict.fromkeys(OUTPUT_KINDS, own["output"])
     )
-    return Table(filled | own, frozenset(INPUT_KINDS) - own.keys())
+    return Table(filled | own, frozenset(INPUT_KINDS).difference(own))
 
 
 def _tier(own: dict[str, int], standard: Table) -> Table:
