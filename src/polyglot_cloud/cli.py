@@ -1,4 +1,4 @@
-"""polyglot-cloud serve | check | models. Reads the command line, calls, prints; no logic of its own."""
+"""polyglot-cloud serve | check | models | tenants | keys. Reads the command line, calls, prints; no logic of its own."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 from polyglot_cloud import __version__, app, catalog, checkup, server
 from polyglot_cloud.app import Application, choices, create_app, transport_choice, utc_today
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
+from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.logs import written_aside
@@ -22,6 +23,7 @@ from polyglot_cloud.probe import probe
 from polyglot_cloud.routes.service import Face
 from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
 from polyglot_cloud.sockets import BindError, Bound, Port
+from polyglot_cloud.tenancy import TenancyError
 from polyglot_cloud.transport import BadTransport, Choice
 
 _PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader had enough (`| head`); what is left in the buffer must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SettingsError, BrokenCatalog, BadTransport, BindError, server.Crashed) as error:
+    except (SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, server.Crashed) as error:
         print(f"polyglot-cloud: {error}", file=sys.stderr)
         return 1
     return status
@@ -52,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Settings stand in the environment or in .env: docs/settings.md lists them. Flags win.",
     )
     parser.add_argument("--version", action="version", version=f"polyglot-cloud {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="serve | check | models")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="serve | check | models | tenants | keys")
 
     serve = commands.add_parser(
         "serve", help="start the gateway", epilog="--port-PROVIDER N moves one listener: --port-openai 9100"
@@ -83,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true")
     _common(models)
     models.set_defaults(run=run_models)
+
+    tenancy_commands.add(commands, _common, run_tenancy)
     return parser
 
 
@@ -109,6 +113,9 @@ def configured(flags: Mapping[str, Any]) -> tuple[Settings, Catalog, dict[str, A
     settings = load(os.environ, flags=flags)
     rows = catalog.load(overlay=settings.catalog)
     accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
+    settings.configuration(
+        list(rows.providers.values())
+    )  # its faults forbid a start; what it declares is not applied yet
     return settings, rows.choosing(choices(accesses, settings.aliases)), accesses
 
 
@@ -296,4 +303,15 @@ def run_models(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         return 1
     lines = catalog.table(rows, utc_today(), options.provider)
     print(catalog.as_json(lines) if options.json else catalog.as_text(lines))
+    return 0
+
+
+# --- tenants, keys ---
+
+
+def run_tenancy(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings = load(os.environ, flags=flags)
+    rows = list(catalog.load(overlay=settings.catalog).providers.values())
+    desk = tenancy_commands.Desk.at(settings.data_dir, settings.configuration(rows), rows)
+    print(options.tell(options, desk), end="")
     return 0

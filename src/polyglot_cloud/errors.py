@@ -12,6 +12,8 @@
     │   ├── WrongMediaType     415
     │   └── SlowCaller         408  the body did not arrive in time
     ├── PolicyError            ask the operator
+    │   ├── Unauthorized       401  no key of this gateway, or one that no longer holds
+    │   ├── NotAllowed         403  the key may not use this provider, model or face
     │   ├── Misdirected        421  a Host that is not ours
     │   └── ForeignOrigin      403  a web page of another origin
     ├── ProviderError          the provider answered, and said no
@@ -154,6 +156,26 @@ class PolicyError(GatewayError):
     status = 403
     type = "permission_error"
     domain = "policy"
+
+
+class Unauthorized(PolicyError):
+    """The message holds nothing of what the client sent."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+    @property
+    def should_retry(self) -> bool | None:
+        return False
+
+
+class NotAllowed(PolicyError):
+    code = "not_allowed"
+
+    @property
+    def should_retry(self) -> bool | None:
+        return False
 
 
 class Misdirected(PolicyError):

@@ -6,6 +6,7 @@
 Nothing here reads the environment on its own; nothing here shows a key.
 """
 
+from polyglot_cloud.settings.configuration import Configuration
 from polyglot_cloud.settings.credentials import Access
 from polyglot_cloud.settings.problems import Level, Problem, SettingsError
 from polyglot_cloud.settings.process import InForce, LogLevel, Settings, WhenRetired
@@ -15,6 +16,7 @@ from polyglot_cloud.settings.sources import Origin
 
 __all__ = [
     "Access",
+    "Configuration",
     "InForce",
     "Level",
     "LogLevel",

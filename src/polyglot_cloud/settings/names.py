@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 
+from polyglot_cloud.grants import Period
 from polyglot_cloud.rows import TIERS, ProviderRow, Tier
 from polyglot_cloud.settings.problems import Problem
 from polyglot_cloud.settings.sources import Sources
@@ -11,6 +12,10 @@ from polyglot_cloud.settings.sources import Sources
 PREFIX = "POLYGLOT_"
 ENVIRONMENT_ONLY = tuple(f"{PREFIX}{name}" for name in ("ENV_FILE", "SANDBOX_DELAY_MS", "VENV"))
 """Read before there is a `.env` file, or by what reads none: the sandbox's stand-ins and the scripts."""
+
+BUDGET_PERIODS: tuple[Period, ...] = ("day", "week", "month")
+"""Those that a variable can cap; the configuration file knows more."""
+OF_A_BUDGET = re.compile(rf"{PREFIX}BUDGET_([A-Z0-9_]+)_USD_PER_(?:DAY|WEEK|MONTH)")
 
 
 def stem(provider: str) -> str:
@@ -24,6 +29,11 @@ def port(provider: str) -> str:
 
 def base_url(provider: str) -> str:
     return f"{PREFIX}{stem(provider)}_BASE_URL"
+
+
+def budget(provider: str, period: str) -> str:
+    """The cap of one provider; POLYGLOT_BUDGET_USD_PER_<PERIOD> is the process's."""
+    return f"{PREFIX}BUDGET_{stem(provider)}_USD_PER_{period.upper()}"
 
 
 def default_model(provider: str) -> str:
@@ -47,6 +57,7 @@ def of_provider(row: ProviderRow) -> set[str]:
     return {
         *row.key_variables, *row.base_url_variables, port(row.name), base_url(row.name), default_model(row.name),
         *(tier_model(row.name, tier) for tier in TIERS), *organization(row.name), *project(row.name),
+        *(budget(row.name, period) for period in BUDGET_PERIODS),
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The settings of the process: every POLYGLOT_* variable with its default."""
 
 import socket
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,8 +10,9 @@ from pydantic import Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from polyglot_cloud import wire
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.rows import ProviderRow
-from polyglot_cloud.settings import credentials, names, urls, values
+from polyglot_cloud.settings import configuration, credentials, names, urls, values
 from polyglot_cloud.settings.problems import Problem
 from polyglot_cloud.settings.sources import DEFAULT, Origin, Sources
 
@@ -23,7 +24,7 @@ OnOff = Literal["on", "off"]
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """One setting as it stands. `value` is fit for eyes: no setting of ours is a secret."""
+    """One setting as it stands. `value` is fit for eyes: the one secret among them veils itself."""
 
     variable: str
     value: str
@@ -34,7 +35,8 @@ class Settings(BaseSettings):
     """What holds for the whole process. Made by `load`; frozen. A field `x` is the variable POLYGLOT_X, in docs/settings.md.
 
     Sizes are in bytes, times in seconds. `ports` maps a provider's name as variables have it, in lower case, to the port of
-    POLYGLOT_PORT_<NAME>; a provider that is not in it has its row's.
+    POLYGLOT_PORT_<NAME>; a provider that is not in it has its row's. `provider_budgets` maps variables in the same way, without
+    POLYGLOT_BUDGET_ and in lower case ("openai_usd_per_day"), to nano-dollars.
     """
 
     model_config = SettingsConfigDict(env_prefix=names.PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -43,6 +45,13 @@ class Settings(BaseSettings):
     ports: dict[str, values.Port] = Field(default_factory=dict)
     allowed_hosts: values.Hosts = ()
     allowed_origins: values.Origins = ()
+    config: values.FilePath | None = None
+    admin_key: values.AdminKey | None = None
+    budget_usd_per_day: values.Usd | None = None
+    budget_usd_per_week: values.Usd | None = None
+    budget_usd_per_month: values.Usd | None = None
+    provider_budgets: dict[str, values.Usd] = Field(default_factory=dict)
+    budget_zone: values.Zone = "UTC"
     data_dir: values.FilePath = Path("artifacts")
     log_level: Annotated[LogLevel, values.choice("debug", "info", "warning", "error")] = "info"
     catalog: values.FilePath | None = None
@@ -109,6 +118,27 @@ class Settings(BaseSettings):
         )
         return credentials.collect(rows, circumstances)
 
+    def budgets(self, rows: Sequence[ProviderRow]) -> list[BudgetRow]:
+        """The caps that variables set, of the process and of single providers."""
+        found = []
+        for period in names.BUDGET_PERIODS:
+            limits = {"process": getattr(self, f"budget_usd_per_{period}")}
+            for row in rows:
+                limits[f"provider:{row.name}"] = self.provider_budgets.get(_tail(names.budget(row.name, period)))
+            found += [BudgetRow(scope, period, limit, self.budget_zone) for scope, limit in limits.items() if limit]
+        return found
+
+    def configuration(self, rows: Sequence[ProviderRow]) -> configuration.Configuration:
+        """What the configuration file declares, the caps of `budgets` before its own. Raises SettingsError with every fault in it.
+
+        The file is POLYGLOT_CONFIG's, else config/polyglot.toml where there is one.
+        """
+        declared = configuration.load(
+            self.config, sources=self._sources, rows=rows, zone=self.budget_zone, given=self.budgets(rows)
+        )
+        self._findings += declared.problems
+        return declared
+
     def problems(self, rows: Sequence[ProviderRow]) -> list[Problem]:
         """What is wrong with the settings apart from single providers: the `.env` file, unknown names, aliases that lead nowhere."""
         unknown = names.unknown(self._sources, VARIABLES.values(), rows)
@@ -118,10 +148,18 @@ class Settings(BaseSettings):
         """Every setting of ours with its value and origin, the providers' ports among them."""
         found = []
         for name, variable in VARIABLES.items():
-            found.append(InForce(variable, _shown(getattr(self, name)), self.origin(variable)))
+            value = getattr(self, name)
+            if name in _AMOUNTS and value is not None:
+                value = values.shown_usd(value)
+            found.append(InForce(variable, _shown(value), self.origin(variable)))
             if name == "host":
                 found += [InForce(names.port(row.name), _shown(self._port(row)[0]), self._port(row)[1]) for row in rows]
-        return found
+        return [*found, *self._provider_budgets_in_force(rows)]
+
+    def _provider_budgets_in_force(self, rows: Iterable[ProviderRow]) -> Iterator[InForce]:
+        for variable in (names.budget(row.name, period) for row in rows for period in names.BUDGET_PERIODS):
+            if limit := self.provider_budgets.get(_tail(variable)):
+                yield InForce(variable, values.shown_usd(limit), self.origin(variable))
 
     def _port(self, row: ProviderRow) -> tuple[int | None, Origin]:
         return self.ports.get(names.stem(row.name).lower(), row.port), self.origin(names.port(row.name))
@@ -147,8 +185,16 @@ class Settings(BaseSettings):
         ]
 
 
-VARIABLES = {name: names.PREFIX + name.upper() for name in Settings.model_fields if name != "ports"}
-"""Each field's variable. `ports` has one per provider instead."""
+OF_PROVIDERS = {"ports": names.port(""), "provider_budgets": f"{names.PREFIX}BUDGET_"}
+"""Fields that have variables for each provider, and with what these begin."""
+VARIABLES = {name: names.PREFIX + name.upper() for name in Settings.model_fields if name not in OF_PROVIDERS}
+"""The variable of each other field."""
+_AMOUNTS = frozenset(f"budget_usd_per_{period}" for period in names.BUDGET_PERIODS)
+
+
+def _tail(variable: str) -> str:
+    """A provider's budget variable as `provider_budgets` has it."""
+    return variable.removeprefix(OF_PROVIDERS["provider_budgets"]).lower()
 
 
 def _shown(value: Any) -> str:

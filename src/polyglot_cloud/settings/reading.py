@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from polyglot_cloud.settings import names, values
 from polyglot_cloud.settings.problems import Problem, SettingsError
-from polyglot_cloud.settings.process import VARIABLES, Settings
+from polyglot_cloud.settings.process import OF_PROVIDERS, VARIABLES, Settings
 from polyglot_cloud.settings.sources import DEFAULT, FLAG, Origin, Sources, read_dotenv
 
 _PORT = names.port("")
@@ -45,11 +45,16 @@ class _Reading:
         for name, variable in VARIABLES.items():
             if variable in variables:
                 layer[name] = variables[variable]
+        origins = [VARIABLES[name] for name in layer]
         ports = {name: value for name, value in variables.items() if name.startswith(_PORT) and name == name.upper()}
-        if ports:
-            layer["ports"] = {name.removeprefix(_PORT).lower(): value for name, value in ports.items()}
+        budgets = {name: value for name, value in variables.items() if names.OF_A_BUDGET.fullmatch(name)}
+        for field_name, found in (("ports", ports), ("provider_budgets", budgets)):
+            if found:
+                prefix = OF_PROVIDERS[field_name]
+                layer[field_name] = {name.removeprefix(prefix).lower(): value for name, value in found.items()}
+                origins += found
         self.layers.append(layer)
-        for variable in (*(VARIABLES[name] for name in layer if name != "ports"), *ports):
+        for variable in origins:
             self.origins.setdefault(variable, origin)
 
 
@@ -126,5 +131,5 @@ def _validate(reading: _Reading) -> tuple[Settings | None, list[Problem]]:
 
 def _problem(location: tuple[int | str, ...], message: str, reading: _Reading) -> Problem:
     name = str(location[0])
-    variable = names.port(str(location[1])) if name == "ports" else VARIABLES[name]
+    variable = OF_PROVIDERS[name] + str(location[1]).upper() if name in OF_PROVIDERS else VARIABLES[name]
     return Problem(f"{message.removeprefix('Value error, ')}.", variable, str(reading.origins.get(variable, DEFAULT)))

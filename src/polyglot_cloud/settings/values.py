@@ -5,15 +5,18 @@ Every reader raises ValueError with a reason that reads on from the variable's n
 
 import math
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, InstanceOf
 
+from polyglot_cloud import grants, wire
 from polyglot_cloud import hosts as hosts_
-from polyglot_cloud import wire
 from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.rows import TIERS
+from polyglot_cloud.settings import secret
+from polyglot_cloud.settings.secret import Secret
 
 _UNITS = {
     "": 1, "b": 1,
@@ -25,6 +28,8 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _DAY = 86_400.0
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _OWN_PORTS = {"http": "80", "https": "443"}
+_USD = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_SHORTEST_ADMIN_KEY = 32
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _HOST_ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[a-z0-9]+)?")
 
@@ -60,6 +65,39 @@ def some_seconds(value: Any) -> float:
     if math.isclose(result, 0.0):
         raise ValueError("must be more than zero")
     return result
+
+
+def usd(value: Any) -> int:
+    """Nano-dollars, exactly: 10, 10.50, 0.000000001. More than none: a budget of zero would refuse every call."""
+    example = "an amount in US dollars such as 10 or 10.50, with at most nine decimals"
+    if isinstance(value, bool | float) or not _USD.fullmatch(
+        digits := f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
+    ):
+        raise ValueError(f"must be {example}")
+    nano = int(Decimal(digits).scaleb(9))
+    if nano == 0:
+        raise ValueError("must be more than zero")
+    return nano
+
+
+def shown_usd(nano: int) -> str:
+    """The amount as `usd` reads it, with two decimals at least: 10500000000 -> "10.50"."""
+    whole, rest = divmod(nano, 10**9)
+    return f"{whole}.{f'{rest:09}'.rstrip('0'):0<2}"
+
+
+def zone(value: Any) -> str:
+    return grants.zone(str(value).strip())
+
+
+def admin_key(value: Any) -> Secret:
+    """Whoever has it makes keys and raises budgets, so it must not be guessed."""
+    found = secret.read(str(value), "")
+    if found.key is None or len(found.key.reveal()) < _SHORTEST_ADMIN_KEY:
+        raise ValueError(
+            f"must be at least {_SHORTEST_ADMIN_KEY} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
+        )
+    return found.key
 
 
 def port(value: Any) -> int:
@@ -179,6 +217,9 @@ def path(value: Any) -> Path:
 Size = Annotated[int, BeforeValidator(size)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
 SomeSeconds = Annotated[float, BeforeValidator(some_seconds)]
+Usd = Annotated[int, BeforeValidator(usd)]
+Zone = Annotated[str, BeforeValidator(zone)]
+AdminKey = Annotated[InstanceOf[Secret], BeforeValidator(admin_key)]
 Port = Annotated[int, BeforeValidator(port)]
 Host = Annotated[str, BeforeValidator(host)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts)]
