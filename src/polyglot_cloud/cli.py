@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
@@ -312,6 +312,6 @@ def run_models(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
 def run_tenancy(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     settings = load(os.environ, flags=flags)
     rows = list(catalog.load(overlay=settings.catalog).providers.values())
-    desk = tenancy_commands.Desk.at(settings.data_dir, settings.configuration(rows), rows)
-    print(options.tell(options, desk), end="")
+    with closing(tenancy_commands.Desk.at(settings.data_dir, settings.configuration(rows), rows)) as desk:
+        print(options.tell(options, desk), end="")
     return 0

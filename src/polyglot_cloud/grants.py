@@ -20,6 +20,7 @@ DEEPEST = 8
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _WORD = re.compile(r"[!-~]{1,128}")
+_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -176,6 +177,8 @@ def sha256(text: str) -> str:
     bare = text.strip().lower()
     if not _SHA256.fullmatch(bare):
         raise ValueError("must be a SHA-256: 64 hexadecimal digits. Never put a key itself here")
+    if bare == _OF_NOTHING:
+        raise ValueError("is the SHA-256 of nothing: the variable or file that was hashed was empty")
     return bare
 
 

@@ -47,12 +47,17 @@ def test_every_setting_stands_in_the_docs(name: str) -> None:
 
 
 def test_the_docs_name_no_setting_that_is_none() -> None:
-    general = {"POLYGLOT_", "POLYGLOT_PORT_"}
+    general = {"POLYGLOT_", "POLYGLOT_PORT_", "POLYGLOT_BUDGET_"}
     assert {name for name in named(DOCS) | named(TEMPLATE) if name.startswith("POLYGLOT_")} <= {
         *VARIABLES.values(),
         *ENVIRONMENT_ONLY,
         *PORTS,
         *general,
+        *(
+            f"POLYGLOT_BUDGET_{name}_USD_PER_{period}"
+            for name in ("OPENAI", "ANTHROPIC", "GEMINI", "GROK")
+            for period in ("DAY", "WEEK", "MONTH")
+        ),
         *(f"POLYGLOT_{name}_BASE_URL" for name in ("OPENAI", "ANTHROPIC", "GEMINI", "GROK")),
     }
 

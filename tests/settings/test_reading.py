@@ -8,17 +8,25 @@ from typing import Any
 import pytest
 
 from polyglot_cloud.rows import ProviderRow
-from polyglot_cloud.settings import Settings, SettingsError, load
+from polyglot_cloud.settings import Secret, Settings, SettingsError, load
 from polyglot_cloud.settings.process import VARIABLES
 
 Write = Callable[[str], Path]
 SECRET = "sk-live-0123456789"
+ADMIN_KEY = "0123456789abcdef" * 2
 
 DEFAULTS: dict[str, Any] = {
     "host": "127.0.0.1",
     "ports": {},
     "allowed_hosts": (),
     "allowed_origins": (),
+    "config": None,
+    "admin_key": None,
+    "budget_usd_per_day": None,
+    "budget_usd_per_week": None,
+    "budget_usd_per_month": None,
+    "provider_budgets": {},
+    "budget_zone": "UTC",
     "data_dir": Path("artifacts"),
     "log_level": "info",
     "catalog": None,
@@ -61,6 +69,12 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "host": ("::1", "::1"),
     "allowed_hosts": ("a.example,b.example", ("a.example", "b.example")),
     "allowed_origins": ("http://localhost:3000", ("http://localhost:3000",)),
+    "config": ("mine.toml", Path("mine.toml")),
+    "admin_key": (ADMIN_KEY, Secret(ADMIN_KEY)),
+    "budget_usd_per_day": ("10", 10_000_000_000),
+    "budget_usd_per_week": ("10.50", 10_500_000_000),
+    "budget_usd_per_month": ("0.000000001", 1),
+    "budget_zone": ("Europe/Berlin", "Europe/Berlin"),
     "data_dir": ("elsewhere", Path("elsewhere")),
     "log_level": ("DEBUG", "debug"),
     "catalog": ("mine.toml", Path("mine.toml")),
@@ -82,7 +96,7 @@ TEXTS: dict[str, tuple[str, Any]] = {
 
 
 def test_every_field_is_played() -> None:
-    assert set(TEXTS) == set(Settings.model_fields) - {"ports", "env_file"}
+    assert set(TEXTS) == set(Settings.model_fields) - {"ports", "provider_budgets", "env_file"}
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -244,5 +258,5 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         load({}, tmp_path / ".env").host = "0.0.0.0"
 
 
-def test_each_field_but_the_ports_is_one_variable() -> None:
-    assert list(VARIABLES) == [name for name in Settings.model_fields if name != "ports"]
+def test_each_field_but_those_of_providers_is_one_variable() -> None:
+    assert list(VARIABLES) == [name for name in Settings.model_fields if name not in {"ports", "provider_budgets"}]

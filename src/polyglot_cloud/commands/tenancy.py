@@ -51,6 +51,9 @@ class Desk:
         store = Store(connect(folder / DATABASE), clock=_now, declared=Declared(declared.tenants, declared.keys))
         return cls(store, [row.name for row in rows], _now, f"cli {getpass.getuser()}@{socket.gethostname()}")
 
+    def close(self) -> None:
+        self.store.close()
+
 
 def _now() -> int:
     return time.time_ns() // 1000

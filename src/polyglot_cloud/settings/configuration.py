@@ -60,7 +60,6 @@ class Configuration:
 class _Reading:
     """What the readers of the sections need and what they have found so far."""
 
-    path: Path
     sources: Sources
     rows: Sequence[ProviderRow]
     zone: str
@@ -71,6 +70,11 @@ class _Reading:
     @property
     def providers(self) -> list[str]:
         return [row.name for row in self.rows]
+
+
+def place(named: Path | None) -> Path | None:
+    """The file that is read: the one that was named, else DEFAULT_PATH where it is there."""
+    return named or (DEFAULT_PATH if DEFAULT_PATH.is_file() else None)
 
 
 def load(
@@ -86,15 +90,15 @@ def load(
     `sources` hold the variables that keys name, `rows` are the providers that may be named; `zone` is the calendar of budgets that name
     none; `given` are budgets that settings state already, and which the file may not state again.
     """
-    if path is None and not DEFAULT_PATH.is_file():
+    path = place(path)
+    if path is None:
         return Configuration(budgets=tuple(given))
-    place = path or DEFAULT_PATH
-    content, problems = _content(place)
-    reading = _Reading(place, sources, rows, zone, budgets=list(given))
-    tenants, keys = _read(Table("", str(place), content, reading.faults), reading)
+    content, problems = _content(path)
+    reading = _Reading(sources, rows, zone, budgets=list(given))
+    tenants, keys = _read(Table("", str(path), content, reading.faults), reading)
     if reading.faults:
         raise SettingsError(reading.faults)
-    return Configuration(place, tuple(reading.budgets), tuple(tenants.values()), tuple(keys), tuple(problems))
+    return Configuration(path, tuple(reading.budgets), tuple(tenants.values()), tuple(keys), tuple(problems))
 
 
 def _content(path: Path) -> tuple[dict[str, Any], list[Problem]]:

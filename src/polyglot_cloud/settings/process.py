@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         """Every setting of ours with its value and origin, the providers' ports among them."""
         found = []
         for name, variable in VARIABLES.items():
-            value = getattr(self, name)
+            value = configuration.place(self.config) if name == "config" else getattr(self, name)
             if name in _AMOUNTS and value is not None:
                 value = values.shown_usd(value)
             found.append(InForce(variable, _shown(value), self.origin(variable)))

@@ -47,10 +47,14 @@ def connect(path: Path) -> Engine:
         raise StoreUnusable(f"the database {path} cannot be used: {error.strerror}") from None
     engine = create_engine(URL.create("sqlite", database=str(path)), isolation_level="AUTOCOMMIT")
     event.listen(engine, "connect", _prepare)
-    with _connection(engine) as connection, _transaction(connection):
-        if not inspect(connection).has_table(tenants.name):
-            for statement in MIGRATION:
-                connection.exec_driver_sql(statement)
+    try:
+        with _connection(engine) as connection, _transaction(connection):
+            if not inspect(connection).has_table(tenants.name):
+                for statement in MIGRATION:
+                    connection.exec_driver_sql(statement)
+    except StoreUnusable as error:
+        engine.dispose()
+        raise StoreUnusable(f"{path}: {error}") from None
     return engine
 
 
@@ -91,6 +95,10 @@ class Store:
         self._engine = engine
         self._clock = clock
         self._declared = declared or Declared()
+
+    def close(self) -> None:
+        """Closes the connections. Those who still look or change something get new ones."""
+        self._engine.dispose()
 
     # --- looking ---
 
