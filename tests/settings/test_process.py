@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from polyglot_cloud.rows import ProviderRow
-from polyglot_cloud.settings import load
+from polyglot_cloud.settings import SettingsError, load
 
 Write = Callable[[str], Path]
 
@@ -89,3 +89,45 @@ def test_findings_of_the_file_are_kept(dotenv: Write, rows: list[ProviderRow]) -
     path = dotenv("POLYGLOT_HOST=::1\n")
     path.chmod(0o644)
     assert "chmod 600" in str(load({}, path).problems(rows)[0])
+
+
+def test_caps_of_several_sources_come_together(dotenv: Write, rows: list[ProviderRow]) -> None:
+    path = dotenv("POLYGLOT_BUDGET_OPENAI_USD_PER_DAY=1\nPOLYGLOT_BUDGET_OPENAI_USD_PER_WEEK=2\n")
+    environ = {"POLYGLOT_BUDGET_OPENAI_USD_PER_DAY": "3.5", "POLYGLOT_BUDGET_USD_PER_MONTH": "40"}
+    settings = load(environ, path)
+    assert settings.problems(rows) == []
+    assert [(budget.id, budget.limit) for budget in settings.budgets(rows)] == [
+        ("provider:openai/day", 3_500_000_000),
+        ("provider:openai/week", 2_000_000_000),
+        ("process/month", 40_000_000_000),
+    ]
+    shown = {found.variable: (found.value, str(found.origin)) for found in settings.in_force(rows)}
+    assert shown["POLYGLOT_BUDGET_OPENAI_USD_PER_DAY"] == ("3.50", "environment")
+    assert shown["POLYGLOT_BUDGET_OPENAI_USD_PER_WEEK"] == ("2.00", f".env ({path})")
+    assert shown["POLYGLOT_BUDGET_USD_PER_MONTH"] == ("40.00", "environment")
+    assert shown["POLYGLOT_BUDGET_USD_PER_DAY"] == ("none", "default")
+
+
+def test_a_cap_of_nobody_stops_the_start(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    settings = load({"POLYGLOT_BUDGET_OPENAPI_USD_PER_DAY": "3"}, tmp_path / ".env")
+    with pytest.raises(SettingsError, match=r"OPENAPI_USD_PER_DAY \(environment\) caps a provider that is not there"):
+        settings.configuration(rows)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1e3", "ten", "1.0000000001", "$5", "9999999999"])
+def test_a_cap_that_is_no_amount(tmp_path: Path, value: str) -> None:
+    for variable in ("POLYGLOT_BUDGET_USD_PER_DAY", "POLYGLOT_BUDGET_GROK_USD_PER_DAY"):
+        with pytest.raises(SettingsError, match=rf"{variable} \(environment\) must be"):
+            load({variable: value}, tmp_path / ".env")
+
+
+def test_the_key_for_administration_shows_nowhere(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    settings = load({"POLYGLOT_ADMIN_KEY": key}, tmp_path / ".env")
+    assert settings.admin_key is not None
+    assert settings.admin_key.reveal() == key
+    assert key not in repr([settings, settings.in_force(rows), settings.model_dump()])
+    for weak in (key[1:], "your-admin-key-here-your-admin-key-here", "a" * 31 + "ä"):
+        with pytest.raises(SettingsError, match="at least 32 characters") as told:
+            load({"POLYGLOT_ADMIN_KEY": weak}, tmp_path / ".env")
+        assert weak not in str(told.value)

@@ -1,12 +1,21 @@
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from polyglot_cloud.settings import values
 
 READ: list[tuple[Callable[[Any], object], Any, object]] = [
+    (values.usd, "10", 10_000_000_000),
+    (values.usd, 10, 10_000_000_000),
+    (values.usd, " 0.1 ", 100_000_000),
+    (values.usd, Decimal("1E+1"), 10_000_000_000),
+    (values.usd, "999999999.999999999", 999_999_999_999_999_999),
+    (values.zone, " Europe/Berlin ", "Europe/Berlin"),
     (values.size, "33554432", 33554432),
     (values.size, 10, 10),
     (values.size, "32MiB", 32 * 1024**2),
@@ -88,6 +97,14 @@ REFUSED: list[tuple[Callable[[Any], object], Any, str]] = [
     (values.networks, "https://files.internal", "must be host names, addresses or networks"),
     (values.networks, "*", "must be host names, addresses or networks"),
     (values.networks, "10.1", "must be host names, addresses or networks"),
+    (values.usd, 0.1, "must be an amount"),
+    (values.usd, True, "must be an amount"),
+    (values.usd, "", "must be an amount"),
+    (values.usd, Decimal("nan"), "must be an amount"),
+    (values.usd, "0.0", "must be more than zero"),
+    (values.zone, "", "must be a time zone"),
+    (values.zone, "/etc/localtime", "must be a time zone"),
+    (values.zone, "Europe", "must be a time zone"),
     (values.hosts, "[", "must be a list"),
     (values.hosts, "a b", "without scheme"),
     (values.origins, "*", "any web page spend"),
@@ -115,3 +132,15 @@ REFUSED: list[tuple[Callable[[Any], object], Any, str]] = [
 def test_other_values_are_refused_with_what_would_do(reader: Callable[[Any], object], text: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         reader(text)
+
+
+@given(st.integers(1, 10**18 - 1))
+def test_an_amount_as_it_is_shown_is_read_again(nano: int) -> None:
+    assert values.usd(values.shown_usd(nano)) == nano
+
+
+@pytest.mark.parametrize(
+    ("nano", "text"), [(10**9, "1.00"), (10_500_000_000, "10.50"), (1, "0.000000001"), (10**8, "0.10")]
+)
+def test_amounts_have_two_decimals_at_least(nano: int, text: str) -> None:
+    assert values.shown_usd(nano) == text

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from tenancy.stage import BY, SECOND, START, Stage, bearer
 
 from polyglot_cloud import catalog
 from polyglot_cloud.errors import Unauthorized
 from polyglot_cloud.grants import Cap, Grant, Hash, KeyRow, TenantRow
 from polyglot_cloud.tenancy import Declared, Snapshot, Vendors, keys
+from tenancy.stage import BY, SECOND, START, Stage, bearer
 
 SECRET = "a-key-that-the-file-declares"
 DECLARED = Declared(
@@ -94,7 +94,8 @@ def test_what_was_revoked_in_the_store_stays_so_in_the_file(stage: Stage) -> Non
     made = stage.store.create_key("acme", by=BY)
     stage.store.revoke_key(made.key.id, by=BY)
     declared = Declared(
-        (TenantRow("acme", declared=True),), (KeyRow("key_x", "acme", (Hash(keys.hashed(made.secret)),), declared=True),)
+        (TenantRow("acme", declared=True),),
+        (KeyRow("key_x", "acme", (Hash(keys.hashed(made.secret)),), declared=True),),
     )
     again = Stage(stage.folder, declared)
     assert again.refusal(made.secret) is not None
@@ -133,5 +134,7 @@ def test_no_secret_shows(stage: Stage) -> None:
     secret = made.secret
     assert secret not in repr(made)
     assert stage.identify(secret) is not None
-    shown = repr([stage.directory._index, stage.store.read(), stage.store.audit(), stage.directory.identify(bearer(secret))])
+    shown = repr(
+        [stage.directory._index, stage.store.read(), stage.store.audit(), stage.directory.identify(bearer(secret))]
+    )
     assert secret not in shown

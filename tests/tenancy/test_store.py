@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
-from tenancy.stage import BY, SECOND, START, Clock, Stage
 
 from polyglot_cloud.grants import Cap, Grant, Hash, KeyRow, TenantRow, grant_of, plain
 from polyglot_cloud.tenancy import (
@@ -22,6 +21,7 @@ from polyglot_cloud.tenancy import (
     keys,
     metadata,
 )
+from tenancy.stage import BY, SECOND, START, Clock, Stage
 
 GRANT = Grant(
     ("openai",), ("gpt-6*",), ("any",), {"fast": "openai/low"}, {"concurrent_calls": 3},
@@ -121,7 +121,8 @@ def test_no_secret_is_taken_twice(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("sk-of-litellm", "must be a SHA-256"), (keys.hashed(""), "is the SHA-256 of nothing"), ("", "must be")]
+    ("text", "why"),
+    [("sk-of-litellm", "must be a SHA-256"), (keys.hashed(""), "is the SHA-256 of nothing"), ("", "must be")],
 )
 def test_what_is_no_hash_is_not_imported_and_not_repeated(stage: Stage, text: str, why: str) -> None:
     with pytest.raises(TenancyError, match=why) as told:
@@ -190,7 +191,9 @@ def test_what_the_file_declares_is_changed_there(tmp_path: Path) -> None:
     key = KeyRow("key_ci", "filed", (Hash(DIGEST),), declared=True)
     stage = Stage(tmp_path, Declared((TenantRow("filed", declared=True),), (key,)))
     for change in CHANGES_OF_DECLARED:
-        with pytest.raises(Conflicting, match="declared in the configuration file|given once|secret of the key key_ci"):
+        with pytest.raises(
+            Conflicting, match=r"declared in the configuration file|given once|secret of the key key_ci"
+        ):
             change(stage.store)
     assert stage.store.mark() == 0
     assert [each.id for each in stage.store.tenants()] == ["filed"]

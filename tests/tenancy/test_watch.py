@@ -2,11 +2,11 @@ import asyncio
 import logging
 
 import pytest
-from tenancy.stage import BY, Stage, bearer
 
 from polyglot_cloud.errors import Unauthorized
 from polyglot_cloud.tenancy import StoreUnusable, Watch
 from polyglot_cloud.tenancy.watch import INTERVAL
+from tenancy.stage import BY, Stage, bearer
 
 
 def test_a_revoke_of_another_process_holds_at_the_next_look(stage: Stage) -> None:

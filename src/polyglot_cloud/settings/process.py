@@ -13,7 +13,7 @@ from polyglot_cloud import wire
 from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import configuration, credentials, names, urls, values
-from polyglot_cloud.settings.problems import Problem
+from polyglot_cloud.settings.problems import Problem, SettingsError
 from polyglot_cloud.settings.sources import DEFAULT, Origin, Sources
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -131,12 +131,15 @@ class Settings(BaseSettings):
     def configuration(self, rows: Sequence[ProviderRow]) -> configuration.Configuration:
         """What the configuration file declares, the caps of `budgets` before its own. Raises SettingsError with every fault in it.
 
-        The file is POLYGLOT_CONFIG's, else config/polyglot.toml where there is one.
+        The file is POLYGLOT_CONFIG's, else config/polyglot.toml where there is one. A cap for a provider that is not there is a fault
+        too: whoever set it believes that spending is bounded.
         """
+        if stray := self._stray_budgets(rows):
+            raise SettingsError(stray)
         declared = configuration.load(
             self.config, sources=self._sources, rows=rows, zone=self.budget_zone, given=self.budgets(rows)
         )
-        self._findings += declared.problems
+        self._findings += tuple(problem for problem in declared.problems if problem not in self._findings)
         return declared
 
     def problems(self, rows: Sequence[ProviderRow]) -> list[Problem]:
@@ -148,18 +151,29 @@ class Settings(BaseSettings):
         """Every setting of ours with its value and origin, the providers' ports among them."""
         found = []
         for name, variable in VARIABLES.items():
-            value = configuration.place(self.config) if name == "config" else getattr(self, name)
-            if name in _AMOUNTS and value is not None:
-                value = values.shown_usd(value)
-            found.append(InForce(variable, _shown(value), self.origin(variable)))
+            found.append(InForce(variable, self._in_force(name), self.origin(variable)))
             if name == "host":
                 found += [InForce(names.port(row.name), _shown(self._port(row)[0]), self._port(row)[1]) for row in rows]
         return [*found, *self._provider_budgets_in_force(rows)]
+
+    def _in_force(self, name: str) -> str:
+        if name == "config":
+            return _shown(configuration.place(self.config))
+        value = getattr(self, name)
+        return values.shown_usd(value) if name in _AMOUNTS and value is not None else _shown(value)
 
     def _provider_budgets_in_force(self, rows: Iterable[ProviderRow]) -> Iterator[InForce]:
         for variable in (names.budget(row.name, period) for row in rows for period in names.BUDGET_PERIODS):
             if limit := self.provider_budgets.get(_tail(variable)):
                 yield InForce(variable, values.shown_usd(limit), self.origin(variable))
+
+    def _stray_budgets(self, rows: Sequence[ProviderRow]) -> list[Problem]:
+        known = {_tail(names.budget(row.name, period)) for row in rows for period in names.BUDGET_PERIODS}
+        variables = [
+            OF_PROVIDERS["provider_budgets"] + name.upper() for name in self.provider_budgets if name not in known
+        ]
+        message = f"caps a provider that is not there. There are: {', '.join(row.name for row in rows)}."
+        return [Problem(message, variable, str(self.origin(variable))) for variable in variables]
 
     def _port(self, row: ProviderRow) -> tuple[int | None, Origin]:
         return self.ports.get(names.stem(row.name).lower(), row.port), self.origin(names.port(row.name))
