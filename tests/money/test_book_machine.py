@@ -256,6 +256,7 @@ class BookMachine(RuleBasedStateMachine):
 
     @invariant()
     def little_is_kept(self) -> None:
+        self.settle_down()
         for account in self.book._accounts.values():
             ended = [b for b in account.kept.values() if b.end <= self.time.now and not b.holds]
             assert len(ended) <= 2 + 4  # two, and those that ended or were settled since the last look
