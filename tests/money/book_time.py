@@ -63,5 +63,5 @@ class Time:
 
 async def settle_down() -> None:
     """Lets every task run as far as it can without time passing."""
-    for _ in range(8):
+    for _ in range(4):
         await asyncio.sleep(0)

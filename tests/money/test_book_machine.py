@@ -1,14 +1,28 @@
 """Anything that can happen to a book, in any order, against a model that keeps nothing but the list of what happened."""
 
 import asyncio
+import random
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 
 from money.book_time import DAY, MICRO, Time, settle_down
+from polyglot_cloud.money import waiting
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget, Settled, Spent, Unresolved
 from polyglot_cloud.money.verdicts import OverHeld, OverSpent, QueueFull, Refusal
@@ -22,9 +36,20 @@ BUDGETS = [
     Budget("key", "key:k", "call", 45),
     Budget("run", "run:r", "once", 500),
 ]
-LINE = 5
-SETS = st.lists(st.sampled_from(BUDGETS), unique=True, max_size=4)
-AMOUNTS = st.one_of(st.integers(0, 12), st.integers(0, 120))
+LINE = 4
+LOOK = 6 * 3600
+PROCESS, PROVIDER, PARENT, TENANT, KEY, RUN = BUDGETS
+CHOICE = [
+    [PROCESS], [PROVIDER], [PARENT], [PROCESS, PARENT], [PARENT, PROCESS], [PROVIDER, PARENT], [RUN, TENANT, PROVIDER],
+    [TENANT], [PROCESS, PROVIDER, PARENT, TENANT, KEY, RUN], [PROCESS, KEY], [],
+]  # fmt: skip
+SIZES = [20, 30, 10, 40, 5, 25, 1, 35, 0, 45, 60, 80, 46, 81, 100, 101]
+PARTS = [Fraction(0), Fraction(1, 20), Fraction(1, 10), Fraction(1, 3), Fraction(1), Fraction(3, 2)]
+"""Of its hold, that an attempt costs in the end."""
+PATIENCE = [3 * DAY, DAY, 3600, 0]
+PASSING = [1, 25, 3600, DAY // 2, DAY, 7 * DAY]
+JUMPS = [-3600, 3600, -DAY, DAY, 40 * DAY]
+SETS, AMOUNTS = st.sampled_from(CHOICE), st.sampled_from(SIZES)
 HOLDS = Bundle[str]("holds")
 Made = MultipleResults[str] | str
 
@@ -37,7 +62,7 @@ def start_of(budget: Budget, now: int) -> int:
     if budget.period == "week":
         return (day - (day + 3) % 7) * DAY
     if budget.period == "month":
-        return max(first for first in FIRSTS if first <= day) * DAY
+        return FIRSTS[bisect_right(FIRSTS, day) - 1] * DAY
     return 0
 
 
@@ -100,6 +125,10 @@ class BookMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
+        self.look_again, waiting.LOOK_AGAIN = (
+            waiting.LOOK_AGAIN,
+            float(LOOK),
+        )  # days pass here, and nobody wants to look each minute
         self.time = Time()
         self.newest = self.time.now
         self.model = Model()
@@ -112,6 +141,7 @@ class BookMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.kill()
         self.loop.close()
+        waiting.LOOK_AGAIN = self.look_again
 
     # what happens
 
@@ -130,12 +160,26 @@ class BookMachine(RuleBasedStateMachine):
         assert isinstance(name, str)
         return name
 
-    @rule(budgets=SETS, amount=AMOUNTS, seconds=st.sampled_from([0, 20, 3600, 3 * DAY]))
+    @rule(
+        sets=st.lists(SETS, min_size=1, max_size=4),
+        amounts=st.lists(AMOUNTS, min_size=4, max_size=4),
+        seconds=st.sampled_from(PATIENCE),
+    )
+    def several_wait(self, sets: list[list[Budget]], amounts: list[int], seconds: int) -> None:
+        for budgets, amount in zip(sets, amounts, strict=False):
+            self.wait(budgets, amount, seconds)
+
     def wait(self, budgets: list[Budget], amount: int, seconds: int) -> None:
         name, now = self.name(), self.time.now
         self.model.attempts[name] = Attempt(budgets, amount, now, "waits", waits=self.count)
         self.tasks[name] = self.loop.create_task(self.book.wait(name, budgets, amount, now + seconds * MICRO))
         self.settle_down()
+
+    @initialize(target=holds)
+    def filled(self) -> Made:
+        """There is something to wait for from the beginning."""
+        made = [self.held([PROCESS], 90), self.held([PARENT, PROVIDER], 70), self.held([PROVIDER, TENANT], 75)]
+        return multiple(*(name for name in made if isinstance(name, str)))
 
     @rule(name=holds, amount=AMOUNTS)
     def tighten(self, name: str, amount: int) -> None:
@@ -145,11 +189,10 @@ class BookMachine(RuleBasedStateMachine):
         if done:
             attempt.amount = amount
 
-    @rule(name=consumes(holds), cost=AMOUNTS, within=st.booleans())
-    def settle(self, name: str, cost: int, within: bool) -> None:
+    @rule(name=consumes(holds), part=st.sampled_from(PARTS))
+    def settle(self, name: str, part: Fraction) -> None:
         attempt = self.attempt(name)
-        if within:
-            cost = min(cost, attempt.amount)
+        cost = int(part * attempt.amount)
         before = [self.model.sums(b, attempt.at)[0] for b in attempt.budgets]
         settled = self.book.settle(name, cost, self.time.now)
         if attempt.state not in {"held", "unknown"}:
@@ -197,16 +240,16 @@ class BookMachine(RuleBasedStateMachine):
         """Waiters that were woken are holds as others are."""
         return multiple(*(n for n, a in self.model.attempts.items() if a.waits and a.state in {"held", "unknown"}))
 
-    @rule(seconds=st.sampled_from([1, 25, 3600, DAY // 2, DAY, 7 * DAY]))
+    @rule(seconds=st.sampled_from(PASSING))
     def time_passes(self, seconds: int) -> None:
         self.pass_(seconds)
 
-    @rule(seconds=st.sampled_from([-3600, 3600, -DAY, DAY, 40 * DAY]))
+    @rule(seconds=st.sampled_from(JUMPS))
     def the_clock_jumps(self, seconds: int) -> None:
         """Never further back than a day before the newest it ever showed: what lies behind that may be forgotten."""
         self.time.now = max(self.time.now + seconds * MICRO, self.newest - DAY * MICRO)
         self.newest = max(self.newest, self.time.now)
-        self.pass_(60)
+        self.pass_(LOOK)
 
     @rule()
     def crash(self) -> None:
@@ -268,7 +311,7 @@ class BookMachine(RuleBasedStateMachine):
 
     def held(self, budgets: list[Budget], amount: int) -> Made:
         name, now = self.name(), self.time.now
-        waiting = self.model.waiting
+        in_line = self.model.waiting
         short, room = self.model.short(budgets, amount, now), self.book.room(budgets, now)
         try:
             hold = self.book.hold(name, budgets, amount, now)
@@ -286,7 +329,7 @@ class BookMachine(RuleBasedStateMachine):
         if not short:
             assert type(refusal) is OverHeld
             assert refusal.ahead
-            assert any(refusal.budget in a.budgets for a in waiting.values())
+            assert any(refusal.budget in a.budgets for a in in_line.values())
         return multiple()
 
     def check_windows(self, hold: Hold, budgets: list[Budget]) -> None:
@@ -312,7 +355,8 @@ class BookMachine(RuleBasedStateMachine):
 
     def settle_down(self) -> None:
         """Runs the tasks, and hears how those fared who waited: in order of arrival among those who want of the same budgets."""
-        self.loop.run_until_complete(settle_down())
+        if self.tasks:
+            self.loop.run_until_complete(settle_down())
         for name in [name for name, task in self.tasks.items() if task.done()]:
             task, attempt = self.tasks.pop(name), self.model.attempts[name]
             if task.cancelled():
@@ -364,6 +408,46 @@ class BookMachine(RuleBasedStateMachine):
 
 
 BookMachine.TestCase.settings = settings(
-    stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 TestBook = BookMachine.TestCase
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_long_walk_in_a_crowd(seed: int) -> None:
+    """The same machine by plain dice, which crowd the lines more than hypothesis does."""
+    walk(random.Random(seed), 150)
+
+
+def walk(dice: random.Random, steps: int) -> None:
+    machine = BookMachine()
+    try:
+        machine.filled()
+        for _ in range(steps):
+            step(machine, dice)
+            machine.little_is_kept()
+            machine.nobody_waits_for_what_it_could_have()
+            machine.nothing_is_overspent_and_every_balance_is_the_sum_of_what_happened()
+    finally:
+        machine.teardown()
+
+
+def step(machine: BookMachine, dice: random.Random) -> None:
+    pick, held = dice.choice, [n for n, a in machine.model.attempts.items() if a.state in {"held", "unknown"}]
+    deeds: list[tuple[int, Callable[[], object]]] = [
+        (3, lambda: machine.hold(pick(CHOICE), pick(SIZES))),
+        (1, lambda: machine.hold_all_the_room(pick(CHOICE))),
+        (4, lambda: machine.several_wait([pick(CHOICE), pick(CHOICE)], [pick(SIZES), pick(SIZES)], pick(PATIENCE))),
+        (1, lambda: machine.cancel(dice.randrange(100))),
+        (1, lambda: machine.time_passes(pick(PASSING))),
+        (1, lambda: machine.the_clock_jumps(pick(JUMPS)) if dice.random() < 0.3 else None),
+        (1, lambda: machine.crash() if dice.random() < 0.1 else None),
+    ]
+    if held:
+        deeds += [
+            (6, lambda: machine.settle(pick(held), pick(PARTS))),
+            (2, lambda: machine.tighten(pick(held), pick(SIZES))),
+            (3, lambda: machine.end(pick(held), pick(["release", "release", "unknown", "free", "free"]))),
+            (1, lambda: machine.cancel_at_the_moment_of_a_release(dice.randrange(100), pick(held))),
+        ]
+    dice.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]()

@@ -67,7 +67,9 @@ class Scene:
 
     def clean(self) -> bool:
         accounts = self.book._accounts.values()
-        return not (self.book.waiting or self.time.pending or any(account.line for account in accounts))
+        return not (
+            self.book.waiting or self.time.pending or any(account.line or account.asking for account in accounts)
+        )
 
 
 async def test_what_fits_does_not_wait() -> None:
@@ -165,6 +167,26 @@ async def test_waiting_is_refused_as_soon_as_spending_rules_it_out() -> None:
     assert await scene.seen() == ["x"]
     with pytest.raises(OverSpent):
         await scene.book.wait("y", [A], 41, scene.time.now + MICRO)
+    assert scene.clean()
+
+
+async def test_who_waits_in_vain_is_told_wherever_in_line_it_is() -> None:
+    scene = Scene()
+    scene.hold("a", [A], 90)
+    scene.hold("b", [B], 50)
+    await scene.wait("first", [A], 20)
+    await scene.wait("behind", [A], 60)
+    await scene.wait("elsewhere", [A, B], 50)
+    await scene.wait("last", [A], 10)
+    scene.hold("a2", [A], 0)
+    scene.settle("a2", 41)
+    assert type(await scene.refusal("behind")) is OverSpent
+    scene.settle("b", 51)
+    error = await scene.refusal("elsewhere")
+    assert (type(error), error.budget, error.spent) == (OverSpent, B, 51)
+    assert scene.book.waiting == 2
+    scene.release("a")
+    assert await scene.seen() == ["first", "last"]
     assert scene.clean()
 
 

@@ -72,12 +72,17 @@ class Balance:
 
 
 class Account:
-    """The balances of one budget, and the line of those who wait for it."""
+    """The balances of one budget, and those who wait: `line` has those who wait for this budget, `asking` all whose calls it counts.
 
-    __slots__ = ("_zone", "budget", "current", "floor", "kept", "line", "timer")
+    None of `asking` would be content with more than `most` as its least.
+    """
+
+    __slots__ = ("_zone", "asking", "budget", "current", "floor", "kept", "line", "most", "timer")
 
     def __init__(self, budget: Budget, now: int) -> None:
         self.line: list[Waiter] = []
+        self.asking: dict[Waiter, None] = {}
+        self.most: Nano = 0
         self.timer: Timer | None = None
         self._begin(budget, now)
 

@@ -182,15 +182,15 @@ class Book:
     def _drop(self, hold: Hold, now: int) -> None:
         del self._holds[hold.attempt]
         amount = hold.amount
-        lined = False
+        asked = False
         for balance in hold.balances:
             balance.held -= amount
             balance.holds -= 1
             if hold.unknown:
                 balance.unknown -= amount
-            if balance.account.line:
-                lined = True
-        if lined:
+            if balance.account.asking:
+                asked = True
+        if asked:
             self._changed(hold, now)
 
     def _changed(self, hold: Hold, now: int) -> None:
@@ -237,7 +237,7 @@ class Book:
     def forget(self, budget: str) -> bool:
         """Drops a budget that will not be used again: of a run that is over, of a key that is revoked. False: something is held there."""
         account = self._accounts.get(budget)
-        if account is None or account.line or any(balance.holds for balance in account.kept.values()):
+        if account is None or account.asking or any(balance.holds for balance in account.kept.values()):
             return False
         del self._accounts[budget]
         return True

@@ -87,6 +87,9 @@ class Queue:
         waiter.number = self._arrived
         waiter.future = asyncio.get_running_loop().create_future()
         self.waiting[waiter.attempt] = waiter
+        for account in waiter.accounts:
+            account.asking[waiter] = None
+            account.most = max(account.most, waiter.least)
         self._ask(waiter, now)
         try:
             if not waiter.future.done():
@@ -108,14 +111,28 @@ class Queue:
             waiter.timer = self._later((deadline - now) / MICRO, partial(self._expire, waiter))
 
     def wake(self, accounts: Iterable[Account], now: int) -> None:
-        """Asks whoever is first in the lines of `accounts`, and those whom that lets come first, in order of arrival."""
-        pending = {account for account in accounts if account.line}
+        """Something changed in `accounts`: refuses those who now wait in vain, and asks whoever is first in their lines, and those whom
+        that lets come first, in order of arrival.
+        """
+        pending = {account for account in accounts if account.asking}
+        for account in list(pending):
+            pending.update(self._turn_away(account, now))
+        pending = {account for account in pending if account.line}
         while pending:
             account = min(pending, key=_first)
             pending.update(left := self._ask(account.line[0], now))
             if account not in left:
                 pending.discard(account)
             pending = {account for account in pending if account.line}
+
+    def _turn_away(self, account: Account, now: int) -> list[Account]:
+        """Refuses those whom spending under `account` leaves nothing to wait for, wherever in line they are."""
+        hope = account.at(now).hope
+        if hope >= account.most:
+            return []
+        left = [other for waiter in list(account.asking) if waiter.least > hope for other in self._refuse(waiter, now)]
+        account.most = max((waiter.least for waiter in account.asking), default=0)
+        return left
 
     def _ask(self, waiter: Waiter, now: int) -> list[Account]:
         """Gives it its hold, or its refusal, or its places in line. Returns the accounts whose lines it left."""
@@ -137,6 +154,8 @@ class Queue:
 
     def _refuse(self, waiter: Waiter, now: int) -> list[Account]:
         left = self._leave(waiter)
+        if waiter.future.done():  # cancelled, and not yet come to clear up
+            return left
         refusal = judge(waiter.balances(now), waiter.least, waiter.number)
         if refusal is None:
             raise RuntimeError(f"attempt {waiter.attempt!r} fits and is first in line, and was to be refused")
@@ -160,7 +179,9 @@ class Queue:
             self._step_out(waiter, account)
         if waiter.timer is not None:
             waiter.timer.cancel()
-        self.waiting.pop(waiter.attempt, None)
+        if self.waiting.pop(waiter.attempt, None) is not None:
+            for account in waiter.accounts:
+                del account.asking[waiter]
         return left
 
     def _step_out(self, waiter: Waiter, account: Account) -> None:
@@ -174,7 +195,7 @@ class Queue:
         if waiter.future.done():
             return
         now = self._clock()
-        self.wake(waiter.lines, now)
+        self.wake(waiter.accounts, now)
         if waiter.future.done():
             return
         balances = waiter.balances(now)
