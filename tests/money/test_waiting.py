@@ -403,6 +403,30 @@ async def test_a_deadline_in_the_moment_it_leaves_is_nobodys() -> None:
     assert scene.clean()
 
 
+async def test_who_is_refused_in_the_moment_it_leaves_does_not_hear_it() -> None:
+    scene = Scene()
+    scene.hold("a", [A], 100)
+    first = await scene.wait("first", [A], 80)
+    await scene.wait("second", [A], 80)
+    first.cancel()
+    scene.settle("a", 100)
+    assert type(await scene.refusal("second")) is OverSpent
+    assert first.cancelled()
+    assert scene.clean()
+
+
+async def test_a_call_that_brings_a_new_window_comes_after_those_in_line_and_takes_all_the_rest() -> None:
+    scene = Scene()
+    scene.hold("a", [A], 100)
+    await scene.wait("w", [A], 60)
+    scene.time.jump(DAY)
+    scene.hold("z", [A], 40)
+    assert await scene.seen() == ["w"]
+    with pytest.raises(OverHeld) as caught:
+        scene.hold("y", [A], 1)
+    assert (caught.value.held, caught.value.ahead) == (100, 0)
+
+
 async def test_who_leaves_in_the_moment_it_is_refused_is_not_missed() -> None:
     scene = Scene()
     scene.hold("a", [A], 100)

@@ -179,9 +179,9 @@ class Queue:
             self._step_out(waiter, account)
         if waiter.timer is not None:
             waiter.timer.cancel()
-        if self.waiting.pop(waiter.attempt, None) is not None:
-            for account in waiter.accounts:
-                del account.asking[waiter]
+        del self.waiting[waiter.attempt]
+        for account in waiter.accounts:
+            del account.asking[waiter]
         return left
 
     def _step_out(self, waiter: Waiter, account: Account) -> None:
