@@ -1,15 +1,30 @@
 """One request of a client, and what it is answered with. Plain records that the edge, the pipeline and the translation share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from polyglot_cloud.asgi import Headers
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.large import Segments, Skeleton
 from polyglot_cloud.neutral import Need, Peek, Usage
 from polyglot_cloud.rows import Destination
+
+
+class Caller(Protocol):
+    """Who calls, by a key of this gateway: what it may use, and what binds its spending."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def aliases(self) -> Mapping[str, str]: ...
+    @property
+    def budgets(self) -> Sequence[BudgetRow]: ...
+    def check_target(self, provider: str, *names: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -24,6 +39,8 @@ class Call:
     headers   the client's lines, names in lower case, values in Latin-1
     created   Unix seconds
     elapsed   nanoseconds since it came in
+    caller    None: no key is asked for
+    run       the run and the agent that the call is made for, as the client says
     skeleton  of a large body: `value` is what it decodes to, with tokens in the middle of its long strings. None: `value` is all
     """
 
@@ -41,6 +58,10 @@ class Call:
     version: str | None = None
     query: str = ""
     skeleton: Skeleton | None = None
+    caller: Caller | None = None
+    face: str = ""
+    run: str | None = None
+    agent: str | None = None
 
     @property
     def weight(self) -> int:

@@ -14,6 +14,9 @@
     ├── PolicyError            ask the operator
     │   ├── Unauthorized       401  no key of this gateway, or one that no longer holds
     │   ├── NotAllowed         403  the key may not use this provider, model or face
+    │   ├── BudgetSpent        402  a budget is used up; waiting helps only once it resets
+    │   │   └── Unbounded      402  a budget applies, and nobody knows what the call may cost
+    │   ├── BudgetHeld         429  other calls hold what is left of a budget; try again
     │   ├── Misdirected        421  a Host that is not ours
     │   └── ForeignOrigin      403  a web page of another origin
     ├── ProviderError          the provider answered, and said no
@@ -29,6 +32,7 @@
     │   └── BrokenReply        502  not HTTP, not JSON, or a stream that ended without its mark
     └── GatewayFault           the gateway itself
         ├── MissingKey         503  no credential is configured for the provider
+        ├── LedgerDown         503  what is spent cannot be booked, so nothing is
         ├── Draining           503  the process is stopping
         └── Internal           500  a defect of ours
 
@@ -178,6 +182,34 @@ class NotAllowed(PolicyError):
         return False
 
 
+class BudgetSpent(PolicyError):
+    """`resets_at` in Unix seconds, None where no new period begins by itself."""
+
+    status = 402
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+
+    def __init__(self, message: str, *, resets_at: int | None = None) -> None:
+        super().__init__(message)
+        if resets_at is not None:
+            self.headers["x-polyglot-budget-resets"] = str(resets_at)
+
+    @property
+    def should_retry(self) -> bool | None:
+        return False
+
+
+class Unbounded(BudgetSpent):
+    code = "unpriced_model"
+
+
+class BudgetHeld(PolicyError):
+    status = 429
+    type = "rate_limit_error"
+    code = "budget_busy"
+    transient = True
+
+
 class Misdirected(PolicyError):
     status = 421
     code = "misdirected_request"
@@ -296,6 +328,12 @@ class MissingKey(GatewayFault):
     @property
     def should_retry(self) -> bool | None:
         return False
+
+
+class LedgerDown(GatewayFault):
+    status = 503
+    code = "ledger_unavailable"
+    transient = True
 
 
 class Draining(GatewayFault):

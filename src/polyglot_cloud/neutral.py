@@ -280,6 +280,8 @@ class Peek:
     stream: bool
     needs: frozenset[Need] = frozenset()
     max_tokens: int | None = None
+    choices: int = 1
+    counting: bool = False  # asks for a count of tokens, which costs nothing
     include_usage: bool = True  # False: a streamed Chat call that did not ask for the usage chunk
     extended: bool = (
         False  # members of our own stand in it (reasoning_details, cache_control), which the vendor would refuse

@@ -8,6 +8,7 @@ from datetime import date
 import httpx
 
 from polyglot_cloud import media, translate
+from polyglot_cloud.booking import Account, Bookkeeper, cost_header
 from polyglot_cloud.call import Call, Outcome, Reply, Target
 from polyglot_cloud.catalog import Catalog, Retired
 from polyglot_cloud.dialects import Dialect
@@ -46,6 +47,13 @@ class Opened:
 
     incoming: Incoming
     headers: dict[str, str]
+    account: Account | None = None
+
+    def failed(self, error: BaseException) -> None:
+        if self.account is not None:
+            self.account.failed(error)
+        if isinstance(error, GatewayError):
+            error.headers.update(self.headers)
 
 
 class Pipeline:
@@ -58,8 +66,11 @@ class Pipeline:
         rules: Rules,
         today: Callable[[], date],
         fetcher: Fetcher | None = None,
+        books: Bookkeeper | None = None,
     ) -> None:
-        """`fetcher` reads what clients name by URL and a target takes only inline; None: nothing is fetched."""
+        """`fetcher` reads what clients name by URL and a target takes only inline; None: nothing is fetched. `books` None: nothing is
+        booked, and no budget applies.
+        """
         self.catalog = catalog
         self.providers = providers
         self._dialects = dialects
@@ -67,6 +78,7 @@ class Pipeline:
         self._rules = rules
         self._today = today
         self._fetcher = fetcher
+        self._books = books
         self._day: date | None = None
         self._targets: dict[tuple[str | None, str | None, str, frozenset[Need], bool], Target] = {}
 
@@ -84,12 +96,14 @@ class Pipeline:
                 return await self._stream(call, target, outbound, opened)
             body = await opened.incoming.gather(MAX_REPLY)
             await opened.incoming.close()
-            return await self._whole(call, target, outbound, [body], opened.headers)
+            reply = await self._whole(call, target, outbound, [body], opened.headers)
         except BaseException as error:
             await opened.incoming.close()
-            if isinstance(error, GatewayError):
-                error.headers.update(opened.headers)
+            opened.failed(error)
             raise
+        if opened.account is not None:
+            reply.headers[f"{PREFIX}cost-usd"] = cost_header(opened.account.complete(reply.outcome).nano)
+        return reply
 
     def target(self, call: Call) -> Target:
         """Who answers this call. Raises UnknownModel, RetiredModel, BadRequest, Unsupported.
@@ -133,16 +147,28 @@ class Pipeline:
     async def _open(self, call: Call, target: Target, outbound: translate.Outbound) -> Opened:
         """Sends, and sees to it that a 200 has come. What is returned must be closed."""
         provider = self.providers[target.provider]
-        incoming = await send(self._transport, self._addressed(call, provider, outbound), self._rules.timeouts)
-        headers = {**provider.public(downward(incoming.headers)), **told(call, target, outbound)}
+        addressed = self._addressed(call, provider, outbound)
+        account = None
+        if self._books is not None and not call.peek.counting:
+            account = await self._books.open(call, target, outbound)
         try:
+            incoming = await send(self._transport, addressed, self._rules.timeouts)
+        except BaseException as error:
+            if account is not None:
+                account.failed(error)
+            raise
+        headers = {**provider.public(downward(incoming.headers)), **told(call, target, outbound)}
+        opened = Opened(incoming, headers, account)
+        try:
+            if account is not None:
+                headers[f"{PREFIX}receipt"] = account.tab.attempt
+                await account.tab.written()
             await self._check(target, provider, incoming)
         except BaseException as error:
             await incoming.close()
-            if isinstance(error, GatewayError):
-                error.headers.update(headers)
+            opened.failed(error)
             raise
-        return Opened(incoming, headers)
+        return opened
 
     async def _check(self, target: Target, provider: Provider, incoming: Incoming) -> None:
         if 300 <= incoming.status < 400:
@@ -169,12 +195,15 @@ class Pipeline:
     ) -> tuple[bytes | Segments, dict[str, str]]:
         opened = await self._open(call, target, outbound)
         try:
-            return await opened.incoming.gather(MAX_REPLY), opened.headers
-        except GatewayError as error:
-            error.headers.update(opened.headers)
+            body = await opened.incoming.gather(MAX_REPLY)
+            if opened.account is not None:
+                opened.account.complete(translate.outcome_of(target, bytes(body)))
+        except BaseException as error:
+            opened.failed(error)
             raise
         finally:
             await opened.incoming.close()
+        return body, opened.headers
 
     async def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:
         """A word that we do not know, of a client whose dialect the provider speaks, is left to the provider to judge: it may be newer
@@ -233,7 +262,7 @@ class Pipeline:
             )
         outcome = Outcome()
         machine = translate.pump(call, target, outbound, outcome, framed=framed)
-        stream = Stream(machine, incoming)
+        stream = Stream(machine, incoming, opened.account.complete if opened.account else None)
         await stream.commit(self._rules.commit_after)
         headers["content-type"] = call.dialect.media_type if framed else kind or "application/octet-stream"
         headers["cache-control"] = "no-cache"

@@ -1,7 +1,9 @@
 """A running streamed reply: drives a pump with the provider's bytes and hands on what comes out. The only async part of a stream."""
 
 import asyncio
+from collections.abc import Callable
 
+from polyglot_cloud.call import Outcome
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.translate import Pump
 from polyglot_cloud.transport import Incoming
@@ -16,9 +18,14 @@ class Stream:
     `aclose` frees everything, also when nothing was ever read. The pump's outcome is then "cancelled", unless it had ended.
     """
 
-    def __init__(self, machine: Pump, incoming: Incoming) -> None:
+    def __init__(
+        self, machine: Pump, incoming: Incoming, on_end: Callable[[Outcome, int], object] | None = None
+    ) -> None:
+        """`on_end` is told, once, how it went and how many bytes it gave."""
         self._machine = machine
         self._incoming = incoming
+        self._on_end = on_end
+        self._given = 0
         self._head = b""
         self._ended = False
 
@@ -66,9 +73,11 @@ class Stream:
     async def __anext__(self) -> bytes:
         if self._head:
             head, self._head = self._head, b""
+            self._given += len(head)
             return head
         while not self._ended:
             if out := await self._read():
+                self._given += len(out)
                 return out
         raise StopAsyncIteration
 
@@ -82,3 +91,6 @@ class Stream:
         await self._incoming.close()
         if self._machine.outcome.state == "open":
             self._machine.outcome.state = "cancelled"
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(self._machine.outcome, self._given)

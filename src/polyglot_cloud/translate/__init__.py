@@ -2,7 +2,7 @@
 
 from polyglot_cloud.translate.outbound import Outbound, outgoing, read, reading, writing
 from polyglot_cloud.translate.pumps import PassThrough, Pump, pump
-from polyglot_cloud.translate.replies import Inbound, answering, incoming
+from polyglot_cloud.translate.replies import Inbound, answering, incoming, outcome_of
 
 __all__ = [
     "Inbound",
@@ -11,6 +11,7 @@ __all__ = [
     "Pump",
     "answering",
     "incoming",
+    "outcome_of",
     "outgoing",
     "pump",
     "read",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polyglot_cloud import wire
-from polyglot_cloud.call import Call, Target
+from polyglot_cloud.call import Call, Outcome, Target
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.emulation.bound_state import digest, itself
 from polyglot_cloud.emulation.choices import merged
@@ -107,6 +107,15 @@ def usage_of(dialect: Dialect, value: Any) -> Usage | None:
 def _model_of(value: Any) -> str | None:
     named = (value.get("model") or value.get("modelVersion")) if isinstance(value, dict) else None
     return named if isinstance(named, str) else None
+
+
+def outcome_of(target: Target, body: bytes) -> Outcome:
+    """What a whole reply in the target's dialect says of itself; open where it is no reply."""
+    try:
+        value = wire.decode(body)
+    except wire.InvalidJson:
+        return Outcome()
+    return Outcome("complete", usage_of(target.dialect, value), _model_of(value))
 
 
 def reply_context(call: Call, target: Target) -> ReplyContext:

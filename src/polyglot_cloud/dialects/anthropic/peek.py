@@ -13,7 +13,7 @@ def peek(body: Body, path: str) -> Peek:
     """Raises BadRequest, in Anthropic's own words, for a wrong type. Needs are none: what a client sends, its vendor judges."""
     model = _member(body, "model", str)
     if path.rstrip("/").endswith("count_tokens"):
-        return Peek(model, stream=False)
+        return Peek(model, stream=False, counting=True)
     return Peek(model, stream=bool(_member(body, "stream", bool)), max_tokens=_member(body, "max_tokens", int))
 
 

@@ -9,9 +9,11 @@ from polyglot_cloud.errors import BadRequest
 from polyglot_cloud.neutral import Peek
 
 STREAMING = "streamGenerateContent"
+COUNTING = "countTokens"
 _PREFIX = "models/"
 _METHOD = re.compile(r"(?:models/){0,2}+(?P<model>[^:]+):(?P<method>[A-Za-z]+)")
 _MAXIMUM = ("maxOutputTokens", "max_output_tokens")
+_CANDIDATES = ("candidateCount", "candidate_count")
 CONFIG = ("generationConfig", "generation_config")
 
 
@@ -34,6 +36,8 @@ def peek(body: Body, path: str) -> Peek:
         model=match["model"],
         stream=match["method"] == STREAMING,
         max_tokens=None if maximum is None else _integer(maximum),
+        choices=_integer(_one_of(config or {}, _CANDIDATES, "generationConfig.") or 1),
+        counting=match["method"] == COUNTING,
     )
 
 

@@ -37,7 +37,13 @@ def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this d
     if older is not None and newer is None:
         needs.add("max_tokens_name")
     return Peek(
-        model, stream, frozenset(needs), newer if newer is not None else older, include_usage, _extended(body, messages)
+        model,
+        stream,
+        frozenset(needs),
+        newer if newer is not None else older,
+        choices=fields.integer(body, "n") or 1 if "n" in needs else 1,
+        include_usage=include_usage,
+        extended=_extended(body, messages),
     )
 
 

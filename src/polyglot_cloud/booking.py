@@ -1,0 +1,177 @@
+"""What the till is told of an attempt: who asked whom for what, what it may cost, and what came of it.
+
+    answered whole         the cost of its usage, by the price of the model that answered
+    broken off, cancelled  the usage so far; where none was told, the input at its bound and the output by what was forwarded (estimated)
+    refused by a provider  nothing: the four bill no error
+    never reached          nothing
+    silent, or cut before  the whole bound (estimated): the provider may have done the work, and bills it
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from polyglot_cloud.call import Call, Outcome, Target
+from polyglot_cloud.catalog import Catalog
+from polyglot_cloud.errors import GatewayError, ProviderError, TimedOut, Unreachable, Unsendable
+from polyglot_cloud.money.amounts import Nano, shown
+from polyglot_cloud.money.bounds import Bound, bound, is_all_text
+from polyglot_cloud.money.budgets import Budget
+from polyglot_cloud.money.cost import Cost, cost_of
+from polyglot_cloud.money.entries import Outcome as Ending
+from polyglot_cloud.money.till import Tab, Till
+from polyglot_cloud.neutral import Need, Usage
+from polyglot_cloud.rows import Model, Price
+from polyglot_cloud.translate import Outbound
+
+MEDIA: frozenset[Need] = frozenset({"image", "file", "audio"})
+BYTES_AN_OUTPUT_TOKEN = 16
+"""Of a stream as it is forwarded, where no usage was told: an event's frame is larger than its words."""
+_ENDINGS: dict[str, Ending] = {"complete": "complete", "truncated": "truncated", "failed": "failed", "cancelled": "cancelled"}
+
+
+class Bookkeeper:
+    """Opens an `Account` for each attempt."""
+
+    def __init__(self, till: Till, catalog: Catalog, today: Callable[[], date]) -> None:
+        self.till = till
+        self._catalog = catalog
+        self._today = today
+        self._budgets: dict[tuple[Any, ...], Budget] = {}
+
+    async def open(self, call: Call, target: Target, outbound: Outbound) -> "Account":
+        """Raises what `Till.open` raises; nothing was sent then."""
+        caller = call.caller
+        budgets = self.till.applying(target.provider, self._own(call))
+        facts = {
+            "call": call.id, "tenant": caller.tenant if caller else None, "key": caller.key if caller else None, "run": call.run,
+            "agent": call.agent, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
+            "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
+        }  # fmt: skip
+        most = self._most(call, target, outbound) if budgets else None
+        tab = await self.till.open(facts, most, budgets)
+        return Account(self, tab, call, target, outbound, call.elapsed())
+
+    def _most(self, call: Call, target: Target, outbound: Outbound) -> Bound | None:
+        row, price = self.priced(target.provider, target.destination.model)
+        return bound(
+            len(outbound.body), row, price,
+            media=not MEDIA.isdisjoint(call.peek.needs) or not is_all_text(bytes(outbound.body)),
+            max_tokens=call.peek.max_tokens, choices=call.peek.choices if outbound.copies == 1 else 1, value=call.value,
+        )  # fmt: skip
+
+    def _own(self, call: Call) -> list[Budget]:
+        """The caller's budgets; the same objects for the same rows, since the book tells them apart so."""
+        if call.caller is None:
+            return []
+        found = []
+        for row in call.caller.budgets:
+            named = row.id, row.scope, row.period, row.limit, row.zone, row.alerts
+            if named not in self._budgets:
+                self._budgets[named] = Budget(*named)
+            found.append(self._budgets[named])
+        return found
+
+    def priced(self, provider: str, model: str) -> tuple[Model | None, Price | None]:
+        """The catalog's row of a model as it is named on the wire, and its price today."""
+        today = self._today()
+        try:
+            row = self._catalog.resolve(model, provider=provider, today=today, retired="pass").row
+        except GatewayError:
+            return None, None
+        return row, row.price_on(today) if row else None
+
+
+@dataclass(slots=True)
+class Account:
+    """One attempt on its way. Its end is told once, by `complete` or `failed`."""
+
+    keeper: Bookkeeper
+    tab: Tab
+    call: Call
+    target: Target
+    outbound: Outbound
+    began: int
+
+    def complete(self, outcome: Outcome, forwarded: int = 0) -> Cost:
+        """Books an answer, whole or broken off. `forwarded` are bytes of a stream that the client was sent."""
+        usage, estimated = outcome.usage, False
+        if outcome.state == "failed" and usage is None and not forwarded:
+            self.tab.release("failed", {"error": outcome.error, **self._ending(None)})
+            return cost_of(Usage(), None)
+        if usage is None or (outcome.state != "complete" and not usage.output):
+            usage, estimated = self._guessed(usage, forwarded), True
+        _, price = self.keeper.priced(self.target.provider, outcome.model or self.target.destination.model)
+        if price is None and self.tab.bound is not None:
+            price = self.tab.bound.price  # an answer by a name that nobody knows is billed as what was asked for
+        cost = cost_of(usage, price)
+        self.tab.settle(cost.nano, _ENDINGS.get(outcome.state, "cancelled"), self._facts(outcome, usage, cost, price, estimated=estimated))
+        return cost
+
+    def _guessed(self, usage: Usage | None, forwarded: int) -> Usage:
+        most = self.tab.bound
+        written = forwarded // BYTES_AN_OUTPUT_TOKEN
+        read = usage.input if usage else (most.input if most else len(self.outbound.body))
+        return Usage(
+            input=read, output=min(written, most.output) if most else written, cached=usage.cached if usage else 0, estimated=True
+        )
+
+    def _facts(self, outcome: Outcome, usage: Usage, cost: Cost, price: Price | None, *, estimated: bool) -> dict[str, Any]:
+        return {
+            "model": outcome.model or self.target.destination.model,
+            "usage": spelled(usage),
+            "price": {"from": price.effective_from.isoformat(), "source": price.source} if price else None,
+            "cost_source": cost.source,
+            **({"unpriced": list(cost.unpriced)} if cost.unpriced else {}),
+            **({"estimated": True} if estimated or cost.estimated else {}),
+            **self._ending(200),
+        }
+
+    def _ending(self, status: int | None) -> dict[str, Any]:
+        losses = [f"{loss.pointer} ({loss.kind})" for loss in self.outbound.losses]
+        return {
+            "timings": {"total_ms": (self.call.elapsed() - self.began) // 1_000_000},
+            "status": status,
+            "losses": losses,
+            "edits": list(self.outbound.edits),
+        }
+
+    def failed(self, error: BaseException) -> None:
+        """Books an attempt that gave no answer."""
+        named = {"error": type(error).__name__}
+        if isinstance(error, ProviderError):
+            self.tab.release("failed", {**named, **self._ending(error.status)})
+        elif isinstance(error, Unreachable | Unsendable):
+            self.tab.release("failed", {**named, **self._ending(None)})
+        else:
+            self._settle_at_bound(_ending_of(error), named)
+
+    def _settle_at_bound(self, ending: Ending, named: dict[str, Any]) -> None:
+        most: Bound | None = self.tab.bound
+        facts = {
+            "model": self.target.destination.model,
+            "usage": spelled(Usage(most.input, most.output)) if most else {},
+            "price": {"from": most.price.effective_from.isoformat(), "source": most.price.source} if most else None,
+            "cost_source": "bound" if most else "unpriced",
+            "estimated": True,
+        }
+        self.tab.settle(most.nano if most else 0, ending, {**facts, **named, **self._ending(None)})
+
+
+def _ending_of(error: BaseException) -> Ending:
+    if isinstance(error, TimedOut):
+        return "timed_out"
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+
+
+def spelled(usage: Usage) -> dict[str, Any]:
+    """Usage as the ledger keeps it: what is zero is left out."""
+    found: dict[str, Any] = {"input": usage.input, "output": usage.output}
+    found |= {name: count for name, count in (("cached", usage.cached), ("reasoning", usage.reasoning)) if count}
+    return found | usage.details | ({"tier": usage.tier} if usage.tier else {})
+
+
+def cost_header(cost: Nano) -> str:
+    return shown(cost).removeprefix("$")

@@ -1,0 +1,160 @@
+"""The one door to the money: what an attempt may cost is set aside before it is sent, and what it did cost is booked after it.
+
+    tab = await till.open(facts, bound, budgets)    refused here, or held in memory; written while the provider works
+    await tab.written()                             before a byte of the answer leaves
+    tab.settle(cost, facts)                         or tab.release(facts), once; a second word changes nothing
+
+The journal is the truth, the book what this process knows of it. The ledger's failures are the journal's to report; a call whose hold
+cannot be written is not answered, unless `unbooked` allows it.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
+from polyglot_cloud.money.amounts import Nano, shown
+from polyglot_cloud.money.book import Book
+from polyglot_cloud.money.bounds import Bound
+from polyglot_cloud.money.budgets import Alert, Budget
+from polyglot_cloud.money.entries import Entry, Outcome
+from polyglot_cloud.money.faults import LedgerError
+from polyglot_cloud.money.journal import Journal
+from polyglot_cloud.money.verdicts import OverHeld, OverSpent
+
+log = logging.getLogger("polyglot_cloud.money")
+
+MICRO = 1_000_000
+PATIENCE = 10 * MICRO
+"""Microseconds for which a call waits for others to settle."""
+AGAIN = 2.0
+"""Seconds after which a call that only others' holds kept out may come again: nobody knows when they settle."""
+
+
+class Till:
+    """For one event loop. `budgets` are those of the process and of providers; a caller's own come with its calls."""
+
+    def __init__(
+        self,
+        book: Book,
+        journal: Journal,
+        budgets: Sequence[Budget],
+        *,
+        clock: Callable[[], int],
+        unbooked: bool = False,
+        patience: int = PATIENCE,
+    ) -> None:
+        self._book = book
+        self._journal = journal
+        self._budgets = {scope: tuple(each for each in budgets if each.scope == scope) for scope in {b.scope for b in budgets}}
+        self._clock = clock
+        self._unbooked = unbooked
+        self._patience = patience
+
+    def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]:
+        """The budgets that a call to this provider must keep."""
+        return (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()), *own)
+
+    async def open(self, facts: Mapping[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
+        """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown."""
+        attempt = f"att_{secrets.token_hex(12)}"
+        if self._journal.failure is not None and not self._unbooked:
+            raise LedgerDown(f"{self._journal.failure} No call is sent that could not be booked.")
+        windows: list[dict[str, Any]] = []
+        if budgets:
+            windows = await self._hold(attempt, bound, budgets)
+        nano = bound.nano if bound else 0
+        entry = Entry("held", attempt, nano, {**facts, "budgets": windows}, self._clock())
+        return Tab(self, attempt, bound, self._journal.append(entry), held=bool(budgets))
+
+    async def _hold(self, attempt: str, bound: Bound | None, budgets: Sequence[Budget]) -> list[dict[str, Any]]:
+        if bound is None:
+            raise Unbounded(
+                "A budget applies to this call, and what it may cost is not known: the catalog has no price, no input limit or no "
+                "output limit for this model. Add them to the catalog (POLYGLOT_CATALOG), or set the maximum of output tokens."
+            )
+        now = self._clock()
+        try:
+            try:
+                hold = self._book.hold(attempt, budgets, bound.nano, now)
+            except OverHeld:
+                hold = await self._book.wait(attempt, budgets, bound.nano, now + self._patience)
+        except OverSpent as refusal:
+            raise BudgetSpent(f"The budget is used up: {refusal}.", resets_at=refusal.resets_at) from None
+        except OverHeld as refusal:
+            raise BudgetHeld(f"The budget has no room at the moment: {refusal}.", retry_after=AGAIN) from None
+        scopes = {budget.id: budget.scope for budget in budgets}
+        return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows]
+
+    # --- for tabs ---
+
+    def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
+        now = self._clock()
+        entries = [Entry("settled", tab.attempt, cost, dict(facts), now)]
+        if tab.held:
+            settled = self._book.settle(tab.attempt, cost, now)
+            if settled.overrun:
+                log.warning("attempt %s cost %s more than was held for it", tab.attempt, shown(settled.overrun))
+                entries.append(Entry("overrun", tab.attempt, settled.overrun, {}, now))
+            entries += [self._alerted(alert, now) for alert in settled.alerts]
+        self._write(entries)
+
+    def _alerted(self, alert: Alert, now: int) -> Entry:
+        budget = alert.budget
+        log.warning("budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit))
+        return Entry("alerted", "", alert.spent, {"budget": budget.id, "percent": alert.percent, "start": alert.start}, now)
+
+    def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
+        now = self._clock()
+        if tab.held:
+            self._book.release(tab.attempt, now)
+        self._write([Entry("released", tab.attempt, 0, dict(facts), now)])
+
+    def _write(self, entries: list[Entry]) -> None:
+        # the journal itself says, once, that it cannot write, and keeps what tells of money until it can
+        self._journal.append(*entries).add_done_callback(_heard)
+
+    async def committed(self, written: "asyncio.Future[None]") -> None:
+        try:
+            await asyncio.shield(written)
+        except LedgerError as error:
+            if not self._unbooked:
+                raise LedgerDown(f"{error} The call is not answered, since it could not be booked.") from error
+
+
+def _heard(written: "asyncio.Future[None]") -> None:
+    if not written.cancelled():
+        written.exception()
+
+
+class Tab:
+    """What one attempt holds. `attempt` is its receipt's id."""
+
+    __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held")
+
+    def __init__(self, till: Till, attempt: str, bound: Bound | None, written: "asyncio.Future[None]", *, held: bool) -> None:
+        self._till = till
+        self._written = written
+        self._closed = False
+        self.attempt = attempt
+        self.bound = bound
+        self.held = held
+        written.add_done_callback(_heard)
+
+    async def written(self) -> None:
+        """Returns once the hold survives the end of this process. Raises LedgerDown."""
+        if not self._written.done() or self._written.exception() is not None:
+            await self._till.committed(self._written)
+
+    def settle(self, cost: Nano, outcome: Outcome, facts: Mapping[str, Any]) -> None:
+        if not self._closed:
+            self._closed = True
+            self._till.settled(self, cost, {**facts, "outcome": outcome})
+
+    def release(self, outcome: Outcome, facts: Mapping[str, Any]) -> None:
+        """Nothing was spent."""
+        if not self._closed:
+            self._closed = True
+            self._till.released(self, {**facts, "outcome": outcome})
