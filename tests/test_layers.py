@@ -34,6 +34,7 @@ LIBRARIES = {
     "pydantic_settings": {"settings"},
     "dotenv": {"settings"},
     "msgspec": {"wire", "sandbox"},
+    "sqlalchemy": {"money"},
 }
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
+_sorting_encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class InvalidJson(ValueError):
@@ -63,6 +64,14 @@ def encode(value: Any) -> bytes:
         return _encoder.encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def canonical(value: Any) -> bytes:
+    """The one spelling of a JSON value: compact, every object's members sorted by name. For what is hashed or compared as bytes."""
+    try:
+        return _sorting_encoder.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, sort_keys=True).encode("ascii")
 
 
 def decode_object(data: bytes) -> dict[str, Any]:
