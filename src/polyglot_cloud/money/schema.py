@@ -4,11 +4,10 @@
 holds the two together. Other rooms may keep tables of their own in the same file.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     Column,
     Connection,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -17,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     inspect,
     select,
+    text,
 )
 from sqlalchemy.dialects.sqlite import dialect, insert
 
@@ -38,16 +38,87 @@ journal = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
+attempts = Table(
+    "attempts",
+    TABLES,
+    Column("attempt", Text, primary_key=True),
+    Column("state", Text, nullable=False),  # held | unknown | freed | released | settled
+    Column("call", Text),
+    Column("tenant", Text),
+    Column("key", Text),
+    Column("run", Text),
+    Column("agent", Text),
+    Column("provider", Text),
+    Column("model", Text),  # as it was asked
+    Column("answered", Text),
+    Column("outcome", Text),
+    Column("input", Integer, nullable=False, server_default="0"),
+    Column("output", Integer, nullable=False, server_default="0"),
+    Column("bound", Integer, nullable=False, server_default="0"),
+    Column("cost", Integer),
+    Column("cost_source", Text),
+    Column("budgets", Text),
+    Column("held_at", Integer),
+    Column("ended_at", Integer),
+    Column("held_seq", Integer),
+    Column("ended_seq", Integer),
+    Index("attempts_by_key", "key", "held_at"),
+    Index("attempts_by_run", "run"),
+    Index("attempts_by_time", "held_at"),
+    Index("attempts_open", "state", sqlite_where=text("state IN ('held', 'unknown')")),
+)
+balances = Table(
+    "balances",
+    TABLES,
+    Column("budget", Text, primary_key=True),
+    Column("start", Integer, primary_key=True),  # of the window, in Unix seconds
+    Column("scope", Text, nullable=False),
+    Column("spent", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+)
+alerts = Table(
+    "alerts",
+    TABLES,
+    Column("budget", Text, primary_key=True),
+    Column("start", Integer, primary_key=True),
+    Column("percent", Integer, primary_key=True),
+    Column("at", Integer, nullable=False),
+)
+
 MIGRATIONS: list[tuple[str, ...]] = [
     (
         "CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
-        "CREATE TABLE journal (seq INTEGER NOT NULL PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, attempt TEXT NOT NULL,"
-        " nano INTEGER NOT NULL, facts TEXT NOT NULL, hash BLOB NOT NULL)",
+        (
+            "CREATE TABLE journal (seq INTEGER NOT NULL PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, attempt TEXT NOT NULL,"
+            " nano INTEGER NOT NULL, facts TEXT NOT NULL, hash BLOB NOT NULL)"
+        ),
+    ),
+    (
+        (
+            "CREATE TABLE attempts (attempt TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, call TEXT, tenant TEXT, key TEXT, run TEXT,"
+            " agent TEXT, provider TEXT, model TEXT, answered TEXT, outcome TEXT, input INTEGER NOT NULL DEFAULT 0,"
+            " output INTEGER NOT NULL DEFAULT 0, bound INTEGER NOT NULL DEFAULT 0, cost INTEGER, cost_source TEXT, budgets TEXT,"
+            " held_at INTEGER, ended_at INTEGER, held_seq INTEGER, ended_seq INTEGER)"
+        ),
+        "CREATE INDEX attempts_by_key ON attempts (key, held_at)",
+        "CREATE INDEX attempts_by_run ON attempts (run)",
+        "CREATE INDEX attempts_by_time ON attempts (held_at)",
+        "CREATE INDEX attempts_open ON attempts (state) WHERE state IN ('held', 'unknown')",
+        (
+            "CREATE TABLE balances (budget TEXT NOT NULL, start INTEGER NOT NULL, scope TEXT NOT NULL, spent INTEGER NOT NULL,"
+            " held INTEGER NOT NULL, PRIMARY KEY (budget, start))"
+        ),
+        (
+            "CREATE TABLE alerts (budget TEXT NOT NULL, start INTEGER NOT NULL, percent INTEGER NOT NULL, at INTEGER NOT NULL,"
+            " PRIMARY KEY (budget, start, percent))"
+        ),
     ),
 ]
-"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone."""
+"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it."""
 
 VERSION = "version"
+PROJECTED = "projected"
+"""The names of rows of `meta`: the tables' version, and up to which entry the projections have got."""
 _KEEP = insert(meta).values(name=bindparam("name"), value=bindparam("value"))
 KEEP = _KEEP.on_conflict_do_update(index_elements=["name"], set_={"value": _KEEP.excluded.value})
 """Sets a row of `meta`; takes name and value."""
@@ -59,8 +130,8 @@ APPEND = str(_COMPILED)
 
 def kept(connection: Connection, name: str) -> str | None:
     """A value of `meta`."""
-    value: Any = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
-    return value
+    value = connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar()
+    return None if value is None else str(value)
 
 
 def version_of(connection: Connection) -> int:

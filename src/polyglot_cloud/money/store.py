@@ -1,0 +1,227 @@
+"""What is asked of the ledger: attempts, balances, costs, unknown holds; and the projections made anew.
+
+Everything here reads through connections of its own and blocks, so an event loop calls it in a thread. What was committed a moment ago
+stands in the projections after `Journal.refresh()`; without it they are behind by some hundredths of a second, under load by a few
+thousand entries.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, and_, case, func, select
+
+from polyglot_cloud import wire
+from polyglot_cloud.money.database import FAILURES, explained, reading, writing
+from polyglot_cloud.money.entries import Entry
+from polyglot_cloud.money.faults import LedgerDamaged, LedgerNewer
+from polyglot_cloud.money.lock import Lock
+from polyglot_cloud.money.projections import STRIDE, clear, project, reached
+from polyglot_cloud.money.schema import MIGRATIONS, alerts, attempts, balances, journal, migrate, version_of
+
+State = Literal["held", "unknown", "freed", "released", "settled"]
+Axis = Literal["tenant", "key", "run", "agent", "provider", "model", "answered", "outcome", "call"]
+PAGE = 1000
+"""Rows read at once where all are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Of a budget in the window that begins at `start` (Unix seconds); nano-dollars."""
+
+    budget: str
+    start: int
+    scope: str
+    spent: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt, as far as its entries tell.
+
+    `model` is what was asked for, `answered` what answered. Times are Unix microseconds, amounts nano-dollars; `cost` None: not settled.
+    `held` and `ended` are the facts of its first entry and of the one that ended it.
+    """
+
+    id: str
+    state: State
+    bound: int
+    cost: int | None
+    held_at: int | None
+    ended_at: int | None
+    held: dict[str, Any]
+    ended: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The sum of some attempts. `by`: the values of the axes that were asked for. `unpriced`: attempts of which no price is known."""
+
+    by: tuple[str | None, ...]
+    attempts: int
+    input: int
+    output: int
+    nano: int
+    unpriced: int
+
+
+_held = journal.alias("held_entry")
+_ended = journal.alias("ended_entry")
+_WHOLE = select(
+    attempts.c.attempt,
+    attempts.c.state,
+    attempts.c.bound,
+    attempts.c.cost,
+    attempts.c.held_at,
+    attempts.c.ended_at,
+    _held.c.facts.label("held"),
+    _ended.c.facts.label("ended"),
+).select_from(
+    attempts.outerjoin(_held, _held.c.seq == attempts.c.held_seq).outerjoin(
+        _ended, _ended.c.seq == attempts.c.ended_seq
+    )
+)
+
+
+class Store:
+    """A ledger to read. Raises LedgerError where the file is not there, is no ledger, or has other tables than this program's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self._engine = reading(self.path)
+        with self.connection() as connection:
+            _fitting(version_of(connection), self.path)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """One state of the ledger, for as long as the block lasts."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except FAILURES as error:
+            raise explained(error, self.path) from error
+
+    def balances(self) -> list[Balance]:
+        """All budgets in all windows, by budget and start."""
+        with self.connection() as connection:
+            rows = connection.execute(select(balances).order_by(balances.c.budget, balances.c.start))
+            return [Balance(*row) for row in rows]
+
+    def alerts(self) -> set[tuple[str, int, int]]:
+        """(budget, window's start, percent) of each alert that was told."""
+        with self.connection() as connection:
+            return {(row.budget, row.start, row.percent) for row in connection.execute(select(alerts))}
+
+    def attempt(self, id_: str) -> Attempt | None:
+        with self.connection() as connection:
+            row = connection.execute(_WHOLE.where(attempts.c.attempt == id_)).one_or_none()
+            return None if row is None else _attempt(row)
+
+    def unknown(self) -> list[Attempt]:
+        """What nobody knows the end of, oldest first. It counts at its bound until it is freed."""
+        with self.connection() as connection:
+            rows = connection.execute(_WHOLE.where(attempts.c.state == "unknown").order_by(attempts.c.held_seq))
+            return [_attempt(row) for row in rows]
+
+    def freeing(self, id_: str, facts: dict[str, Any]) -> Entry:
+        """The entry that frees an unknown hold; `facts` says who frees it and why. Raises LookupError where there is none."""
+        attempt = self.attempt(id_)
+        if attempt is None or attempt.state != "unknown":
+            state = "there is no such attempt" if attempt is None else f"it is {attempt.state}"
+            raise LookupError(f"{id_} cannot be freed: {state}. `polyglot-cloud ledger unknown` lists those that can.")
+        return Entry("freed", id_, attempt.bound, facts)
+
+    def spent(self, axis: Axis | None, value: str | None, start: int, end: int | None) -> int:
+        """Nano-dollars of the attempts begun in [start, end) microseconds, open and unknown ones at their bounds.
+
+        What a budget that is new finds spent already. `axis` None: of the whole process.
+        """
+        counted = case(
+            (attempts.c.state == "settled", attempts.c.cost),
+            (attempts.c.state.in_(["held", "unknown"]), attempts.c.bound),
+            else_=0,
+        )
+        within = [attempts.c.held_at >= start]
+        within += [attempts.c.held_at < end] if end is not None else []
+        within += [attempts.c[axis] == value] if axis is not None else []
+        with self.connection() as connection:
+            return int(
+                connection.execute(select(func.coalesce(func.sum(counted), 0)).where(and_(*within))).scalar_one()
+            )
+
+    def costs(self, start: int, end: int, by: Sequence[Axis] = (), **only: str) -> list[Cost]:
+        """Settled attempts begun in [start, end) microseconds, summed by `by`, dearest first; `only`: of one tenant, key, run, ..."""
+        axes = [attempts.c[name] for name in by]
+        sums = (
+            func.count(),
+            func.sum(attempts.c.input),
+            func.sum(attempts.c.output),
+            func.sum(attempts.c.cost).label("nano"),
+            func.sum(case((attempts.c.cost_source == "unpriced", 1), else_=0)),
+        )
+        within = [attempts.c.state == "settled", attempts.c.held_at >= start, attempts.c.held_at < end]
+        within += [attempts.c[name] == value for name, value in only.items()]
+        query = select(*axes, *sums).where(and_(*within)).group_by(*axes).having(func.count() > 0)
+        with self.connection() as connection:
+            rows = connection.execute(query.order_by(sums[3].desc(), *axes)).all()
+        return [Cost(tuple(row[: len(axes)]), *row[len(axes) :]) for row in rows]
+
+    def entries(self, after: int = 0, kinds: Sequence[str] = ()) -> Iterator[Entry]:
+        """The journal from the entry after `after` on, a page at a time: it may be longer than the memory."""
+        query = select(journal).order_by(journal.c.seq).limit(PAGE)
+        if kinds:
+            query = query.where(journal.c.kind.in_(kinds))
+        while True:
+            with self.connection() as connection:
+                rows = connection.execute(query.where(journal.c.seq > after)).all()
+            for row in rows:
+                yield Entry(row.kind, row.attempt, row.nano, wire.decode(row.facts), row.at, row.seq)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].seq
+
+    def projected(self) -> int:
+        """The entry up to which the projections have got."""
+        with self.connection() as connection:
+            return reached(connection)
+
+
+def _fitting(version: int, path: Path) -> None:
+    if version > len(MIGRATIONS):
+        raise LedgerNewer(f"The ledger {path} was written by a newer polyglot-cloud. Install that one again.")
+    if version == 0:
+        raise LedgerDamaged(f"{path} is a database, but no ledger. Look at POLYGLOT_DATA_DIR.")
+    if version < len(MIGRATIONS):
+        raise LedgerDamaged(
+            f"The ledger {path} has the tables of an older polyglot-cloud. Start the gateway once: it brings them up to date."
+        )
+
+
+def _attempt(row: Any) -> Attempt:
+    held, ended = (wire.decode(facts) if facts else {} for facts in (row.held, row.ended))
+    return Attempt(row.attempt, row.state, row.bound, row.cost, row.held_at, row.ended_at, held, ended)
+
+
+def rebuild(path: Path, stride: int = STRIDE) -> int:
+    """Makes all projections anew from the journal, in one transaction; returns the number of entries. No gateway may be running.
+
+    Raises LedgerError.
+    """
+    path = path.expanduser().resolve()
+    try:
+        lock = Lock(path)
+        try:
+            with writing(path, "NORMAL").connect() as connection, connection.begin():
+                migrate(connection)
+                clear(connection)
+                end = connection.execute(select(func.coalesce(func.max(journal.c.seq), 0))).scalar_one()
+                for after in range(0, end, stride):
+                    project(connection, after, min(after + stride, end))
+                return int(end)
+        finally:
+            lock.release()
+    except FAILURES as error:
+        raise explained(error, path) from error
