@@ -50,6 +50,18 @@ def reading(path: Path) -> Engine:
     return _engine(lambda: _connect(path, "ro"), "BEGIN")
 
 
+def beside(path: Path, scratch: Path) -> Engine:
+    """An engine on a new file `scratch`, with the ledger beside it as `ledger`, to read."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(f"file:{quote(str(scratch))}", uri=True, isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("ATTACH ? AS ledger", (f"file:{quote(str(path))}?mode=ro",))
+        return connection
+
+    return _engine(connect, "BEGIN")
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
@@ -82,7 +94,6 @@ _BY_ERRNO = {
     errno.ENOTDIR: "a part of its folder's name is a file. Name another POLYGLOT_DATA_DIR",
     errno.EFBIG: "a limit on the size of files is reached",
 }
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def explained(error: BaseException, path: Path) -> LedgerError:
@@ -91,9 +102,9 @@ def explained(error: BaseException, path: Path) -> LedgerError:
     if isinstance(cause, OSError):
         return LedgerUnwritable(f"The ledger {path}: {_BY_ERRNO.get(cause.errno or 0, str(cause))}.")
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the lower byte is the kind, the rest says which sort of it
-    if code in _DAMAGED:
-        return LedgerDamaged(
-            f"The ledger {path} is no sound database ({cause}). Keep a copy of it, bring the last backup back, and run"
-            " `polyglot-cloud ledger verify`."
-        )
-    return LedgerUnwritable(f"The ledger {path}: {_BY_CODE.get(code, str(cause))}.")
+    if code in _BY_CODE:
+        return LedgerUnwritable(f"The ledger {path}: {_BY_CODE[code]}.")
+    return LedgerDamaged(
+        f"The ledger {path} is no sound database ({cause}). Keep a copy of it, bring the last backup back, and run"
+        " `polyglot-cloud ledger verify`."
+    )

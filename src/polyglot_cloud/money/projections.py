@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import Insert, insert
 
-from polyglot_cloud.money.schema import KEEP, PROJECTED, alerts, attempts, balances, journal, kept
+from polyglot_cloud.money.schema import KEEP, PROJECTED, PROJECTIONS, alerts, attempts, balances, journal, kept
 
 STRIDE = 20_000
 """Entries that one transaction takes where nobody waits for another."""
@@ -202,6 +202,6 @@ def project(connection: Connection, after: int, upto: int) -> None:
 
 def clear(connection: Connection) -> None:
     """Forgets all projections, within the caller's transaction."""
-    for table in (attempts, balances, alerts):
+    for table in PROJECTIONS:
         connection.execute(delete(table))
     connection.execute(KEEP, {"name": PROJECTED, "value": "0"})

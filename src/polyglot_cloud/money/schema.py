@@ -85,6 +85,9 @@ alerts = Table(
     Column("at", Integer, nullable=False),
 )
 
+PROJECTIONS = (attempts, balances, alerts)
+"""What can be made anew from the journal."""
+
 MIGRATIONS: list[tuple[str, ...]] = [
     (
         "CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",
