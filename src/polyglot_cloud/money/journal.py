@@ -138,6 +138,11 @@ class Journal:
         return self._writer.seq
 
     @property
+    def projected(self) -> int:
+        """Up to which entry attempts and balances have got, and what is read out of them."""
+        return self._writer.projected
+
+    @property
     def commits(self) -> int:
         """How many transactions they took since it was opened."""
         return self._writer.commits

@@ -212,7 +212,7 @@ def rebuild(path: Path, stride: int = STRIDE) -> int:
     """
     path = path.expanduser().resolve()
     try:
-        lock = Lock(path)
+        lock = Lock(f"The ledger {path}", path)
         try:
             with writing(path, "NORMAL").connect() as connection, connection.begin():
                 migrate(connection)

@@ -147,5 +147,5 @@ def _differing(connection: Connection, last: int) -> str | None:
         for odd in (fresh.except_(theirs), theirs.except_(fresh)):
             row = connection.execute(odd.limit(1)).first()
             if row is not None:
-                return f"The table {table.name} does not follow from the entries, at {row[0]!r}. `polyglot-cloud ledger rebuild` makes it anew."
+                return f"The table {table.name} does not follow from the entries, at {row[0]!r}. `polyglot-cloud ledger rebuild`."
     return None

@@ -35,7 +35,7 @@ class Writer:
         self.seq, self.hash, self.projected, self.copied, self.commits, self.swept = 0, GENESIS, 0, 0, 0, 0
         prepare(path)
         with self._telling(), contextlib.ExitStack() as undo:
-            self._lock = Lock(path)
+            self._lock = Lock(f"The ledger {path}", path)
             undo.callback(self._lock.release)
             self._connection = writing(path, synchronous).connect()
             undo.callback(self._connection.close)
