@@ -36,11 +36,12 @@ def writing(path: Path, synchronous: str) -> Engine:
         raise ValueError(f"synchronous is NORMAL or FULL, not {synchronous!r}")
 
     def connect() -> sqlite3.Connection:
-        connection = _connect(path, "rw")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
-        return connection
+        return _prepared(
+            _connect(path, "rw"),
+            "PRAGMA journal_mode = WAL",
+            f"PRAGMA synchronous = {synchronous}",
+            f"PRAGMA wal_autocheckpoint = {CHECKPOINT}",
+        )
 
     return _engine(connect, "BEGIN IMMEDIATE")
 
@@ -54,10 +55,12 @@ def beside(path: Path, scratch: Path) -> Engine:
     """An engine on a new file `scratch`, with the ledger beside it as `ledger`, to read."""
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(f"file:{quote(str(scratch))}", uri=True, isolation_level=None)
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("ATTACH ? AS ledger", (f"file:{quote(str(path))}?mode=ro",))
-        return connection
+        there = f"file:{quote(str(path))}?mode=ro".replace("'", "''")
+        return _prepared(
+            sqlite3.connect(f"file:{quote(str(scratch))}", uri=True, isolation_level=None),
+            "PRAGMA synchronous = OFF",
+            f"ATTACH '{there}' AS ledger",
+        )
 
     return _engine(connect, "BEGIN")
 
@@ -65,6 +68,16 @@ def beside(path: Path, scratch: Path) -> Engine:
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+
+
+def _prepared(connection: sqlite3.Connection, *statements: str) -> sqlite3.Connection:
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _engine(connect: Any, begin: str) -> Engine:

@@ -46,22 +46,18 @@ def _fact(path: str, type_: Any = Text) -> ColumnElement[Any]:
 
 def _held() -> Insert:
     named = ("call", "tenant", "key", "run", "agent", "provider", "model", "budgets")
-    source = (
-        select(
-            journal.c.attempt,
-            literal("held"),
-            *(_fact(f"$.{name}") for name in named),
-            journal.c.nano,
-            journal.c.at,
-            journal.c.seq,
-        )
-        .where(_of("held"))
-        .order_by(journal.c.seq)
-    )
-    return (
-        insert(attempts)
-        .from_select(["attempt", "state", *named, "bound", "held_at", "held_seq"], source)
-        .on_conflict_do_nothing()
+    taken = {
+        **{name: _fact(f"$.{name}") for name in named},
+        "bound": journal.c.nano,
+        "held_at": journal.c.at,
+        "held_seq": journal.c.seq,
+    }
+    source = select(journal.c.attempt, literal("held"), *taken.values()).where(_of("held")).order_by(journal.c.seq)
+    statement = insert(attempts).from_select(["attempt", "state", *taken], source)
+    return statement.on_conflict_do_update(  # a settlement may come first, where a hold had to wait for a full disk
+        index_elements=["attempt"],
+        set_={name: statement.excluded[name] for name in taken},
+        where=attempts.c.held_seq.is_(None),
     )
 
 

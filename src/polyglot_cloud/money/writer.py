@@ -42,7 +42,7 @@ class Writer:
             with self._connection.begin():
                 self._migrate()
             self._driver: sqlite3.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]  # typed Any | None
-            self._find_the_end()
+            self.probe()  # SQLite opens a file that it may only read without a word
             self._compare_with_the_copy()
             self.project(self.seq)
             self.swept = self._sweep()
