@@ -10,13 +10,13 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "polyglot_cloud"
 
 LAYERS = {
-    "cli": 6, "__main__": 6, "server": 6, "protocol": 6, "logs": 6, "cycle": 6,
+    "cli": 6, "commands": 6, "__main__": 6, "server": 6, "protocol": 6, "logs": 6, "cycle": 6,
     "app": 5, "routes": 5, "door": 5, "checkup": 5, "listeners": 5, "bodies": 5, "sockets": 6,
-    "pipeline": 3, "stream": 3, "probe": 3,
-    "translate": 2, "call": 1.5, "providers": 2, "transport": 2, "media": 2, "catalog": 2, "settings": 2, "money": 2,
+    "pipeline": 3, "stream": 3, "probe": 3, "booking": 3,
+    "translate": 2, "call": 1.5, "providers": 2, "transport": 2, "media": 2, "catalog": 2, "settings": 2, "money": 2, "tenancy": 2,
     "dialects": 1, "emulation": 1,
     "neutral": 0, "rows": 0, "sse": 0, "wire": 0, "errors": 0, "headers": 0, "draining": 0, "asgi": 0, "hosts": 0,
-    "addresses": 0, "large": 0,
+    "addresses": 0, "large": 0, "grants": 0,
     "retry_after": 0, "efforts": 0, "token_estimate": 0, "pseudonym": 0, "media_types": 0, "log_record": 0,
 }  # fmt: skip
 """Rooms by layer; `call` holds records over dialects and is read by layer 2 and above."""
@@ -34,7 +34,7 @@ LIBRARIES = {
     "pydantic_settings": {"settings"},
     "dotenv": {"settings"},
     "msgspec": {"wire", "sandbox"},
-    "sqlalchemy": {"money"},
+    "sqlalchemy": {"money", "tenancy"},
 }
 
 

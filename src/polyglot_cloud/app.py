@@ -20,6 +20,7 @@ from starlette.routing import Route
 from polyglot_cloud import __version__
 from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.asgi import App, Headers, Scope
+from polyglot_cloud.booking import Bookkeeper
 from polyglot_cloud.catalog import BrokenCatalog, Catalog, CatalogFault, Choices
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.door import Door
@@ -27,14 +28,16 @@ from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import GatewayError, UnknownPath, WrongMethod
 from polyglot_cloud.hosts import in_url
 from polyglot_cloud.media import Fetcher
+from polyglot_cloud.money.till import Till
 from polyglot_cloud.pipeline import Pipeline, Rules
 from polyglot_cloud.providers import ADAPTERS, Account, Provider
-from polyglot_cloud.routes.answer import defect, raw_headers, rendered
+from polyglot_cloud.routes.answer import defect, raw_headers, rendered, send_error
 from polyglot_cloud.routes.calls import ANY, CallEndpoint, Edge, LastCalls
 from polyglot_cloud.routes.docs import Docs
 from polyglot_cloud.routes.models import Models
 from polyglot_cloud.routes.service import Face, Service
 from polyglot_cloud.settings import Access, Settings
+from polyglot_cloud.tenancy import Directory
 from polyglot_cloud.transport import Choice, Proxies, Timeouts, open_transport
 
 DIALECTS: Mapping[str, Dialect] = {
@@ -66,6 +69,8 @@ class Parts:
     today: Callable[[], date] = utc_today
     wall_clock: Callable[[], float] = time.time
     fetcher: Fetcher | None = None
+    till: Till | None = None
+    directory: Directory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ def create_app(
     rules = rules_of(settings, accesses)
     providers = {name: provider_of(catalog, access) for name, access in accesses.items()}
     fetcher = fetcher_of(settings, parts)
-    pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher)
+    books = Bookkeeper(parts.till, catalog, parts.today) if parts.till is not None else None
+    pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher, books)
     last_calls = LastCalls()
     edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock)
 
@@ -103,7 +109,7 @@ def create_app(
     models = Models(catalog, rules, parts.today)
     routes = [*calls(edge), *questions(service, models, Docs(faces, __version__))]
     handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
-    router = Gateway(hot_paths(edge, accesses), routes=routes, exception_handlers=handlers)
+    router = Gateway(hot_paths(edge, accesses), parts.directory, routes=routes, exception_handlers=handlers)
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
     return Application(door, parts, pipeline, faces)
 
@@ -189,18 +195,44 @@ class Gateway(Starlette):
     their own errors.
     """
 
-    def __init__(self, hot: Mapping[str, tuple[App, Mapping[str, str]]], **given: Any) -> None:
+    def __init__(
+        self, hot: Mapping[str, tuple[App, Mapping[str, str]]], directory: Directory | None, **given: Any
+    ) -> None:
         super().__init__(**given)
         self.router.redirect_slashes = False
         self._hot = hot
+        self._directory = directory
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._directory is not None and self._directory.locked and scope["type"] == "http":
+            try:
+                identify(self._directory, scope)
+            except GatewayError as error:
+                await send_error(send, error, dialect_of(scope))
+                return
         found = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if found is None:
             await super().__call__(scope, receive, send)
             return
         endpoint, scope["path_params"] = found
         await endpoint(scope, receive, send)
+
+
+OPEN = ("/ready", "/health", "/docs", "/openapi.json")
+"""Ends of paths that ask for no key: they tell nothing of anybody's calls."""
+
+
+def identify(directory: Directory, scope: Scope) -> None:
+    """Puts who calls into the scope, as `caller`. Raises Unauthorized and NotAllowed."""
+    path = scope["path"]
+    if scope["method"] == "GET" and path.endswith(OPEN):
+        return
+    caller = directory.identify(scope["headers"], scope["query_string"])
+    if caller is not None:
+        named = re.match(r"/v1/([^/]+)/", path)
+        if named:
+            caller.check_face(named[1])
+        scope["caller"] = caller
 
 
 def hot_paths(edge: Edge, faces: Iterable[str]) -> dict[str, tuple[App, Mapping[str, str]]]:

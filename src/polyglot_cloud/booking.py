@@ -1,10 +1,10 @@
 """What the till is told of an attempt: who asked whom for what, what it may cost, and what came of it.
 
-    answered whole         the cost of its usage, by the price of the model that answered
-    broken off, cancelled  the usage so far; where none was told, the input at its bound and the output by what was forwarded (estimated)
-    refused by a provider  nothing: the four bill no error
-    never reached          nothing
-    silent, or cut before  the whole bound (estimated): the provider may have done the work, and bills it
+answered whole         the cost of its usage, by the price of the model that answered
+broken off, cancelled  the usage so far; where none was told, the input at its bound and the output by what was forwarded (estimated)
+refused by a provider  nothing: the four bill no error
+never reached          nothing
+silent, or cut before  the whole bound (estimated): the provider may have done the work, and bills it
 """
 
 import asyncio
@@ -29,7 +29,12 @@ from polyglot_cloud.translate import Outbound
 MEDIA: frozenset[Need] = frozenset({"image", "file", "audio"})
 BYTES_AN_OUTPUT_TOKEN = 16
 """Of a stream as it is forwarded, where no usage was told: an event's frame is larger than its words."""
-_ENDINGS: dict[str, Ending] = {"complete": "complete", "truncated": "truncated", "failed": "failed", "cancelled": "cancelled"}
+_ENDINGS: dict[str, Ending] = {
+    "complete": "complete",
+    "truncated": "truncated",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
 
 
 class Bookkeeper:
@@ -71,6 +76,7 @@ class Bookkeeper:
             named = row.id, row.scope, row.period, row.limit, row.zone, row.alerts
             if named not in self._budgets:
                 self._budgets[named] = Budget(*named)
+                self.till.remember([self._budgets[named]])
             found.append(self._budgets[named])
         return found
 
@@ -107,7 +113,11 @@ class Account:
         if price is None and self.tab.bound is not None:
             price = self.tab.bound.price  # an answer by a name that nobody knows is billed as what was asked for
         cost = cost_of(usage, price)
-        self.tab.settle(cost.nano, _ENDINGS.get(outcome.state, "cancelled"), self._facts(outcome, usage, cost, price, estimated=estimated))
+        self.tab.settle(
+            cost.nano,
+            _ENDINGS.get(outcome.state, "cancelled"),
+            self._facts(outcome, usage, cost, price, estimated=estimated),
+        )
         return cost
 
     def _guessed(self, usage: Usage | None, forwarded: int) -> Usage:
@@ -115,10 +125,15 @@ class Account:
         written = forwarded // BYTES_AN_OUTPUT_TOKEN
         read = usage.input if usage else (most.input if most else len(self.outbound.body))
         return Usage(
-            input=read, output=min(written, most.output) if most else written, cached=usage.cached if usage else 0, estimated=True
+            input=read,
+            output=min(written, most.output) if most else written,
+            cached=usage.cached if usage else 0,
+            estimated=True,
         )
 
-    def _facts(self, outcome: Outcome, usage: Usage, cost: Cost, price: Price | None, *, estimated: bool) -> dict[str, Any]:
+    def _facts(
+        self, outcome: Outcome, usage: Usage, cost: Cost, price: Price | None, *, estimated: bool
+    ) -> dict[str, Any]:
         return {
             "model": outcome.model or self.target.destination.model,
             "usage": spelled(usage),

@@ -87,7 +87,10 @@ class Pipeline:
 
         A streamed body holds the attempt's connection and must be closed.
         """
-        target, outbound = await self._outbound(call, self.target(call))
+        target = self.target(call)
+        if call.caller is not None:
+            call.caller.check_target(target.provider, target.destination.model)
+        target, outbound = await self._outbound(call, target)
         if outbound.copies > 1:
             return await self._several(call, target, outbound)
         opened = await self._open(call, target, outbound)

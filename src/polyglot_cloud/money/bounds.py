@@ -50,7 +50,14 @@ class Bound:
 
 
 def bound(
-    size: int, row: Model | None, price: Price | None, *, media: bool, max_tokens: int | None, choices: int, value: Mapping[str, Any]
+    size: int,
+    row: Model | None,
+    price: Price | None,
+    *,
+    media: bool,
+    max_tokens: int | None,
+    choices: int,
+    value: Mapping[str, Any],
 ) -> Bound | None:
     """`size` is the body's in bytes, `value` the client's request, whose tier counts. None: no bound, or no price, is known."""
     if price is None or row is None:

@@ -11,14 +11,15 @@ cannot be written is not answered, unless `unbooked` allows it.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.amounts import Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
-from polyglot_cloud.money.budgets import Alert, Budget
+from polyglot_cloud.money.budgets import Alert, Budget, Spent
 from polyglot_cloud.money.entries import Entry, Outcome
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
@@ -45,13 +46,40 @@ class Till:
         clock: Callable[[], int],
         unbooked: bool = False,
         patience: int = PATIENCE,
+        recall: Callable[[Iterable[Budget]], list[Spent]] | None = None,
     ) -> None:
+        """`recall` tells what was spent under budgets before this process; None: nothing was."""
         self._book = book
         self._journal = journal
-        self._budgets = {scope: tuple(each for each in budgets if each.scope == scope) for scope in {b.scope for b in budgets}}
+        self._budgets = {
+            scope: tuple(each for each in budgets if each.scope == scope) for scope in {b.scope for b in budgets}
+        }
         self._clock = clock
         self._unbooked = unbooked
         self._patience = patience
+        self._recall = recall
+
+    def remember(self, budgets: Iterable[Budget]) -> None:
+        """Lets what was spent under these budgets before count on. To be called before they are used, once for each; may take a query."""
+        counted = [budget for budget in budgets if budget.period != "call"]
+        if self._recall is not None and counted:
+            now = self._clock()
+            alerts = self._book.restore(self._recall(counted), (), now)
+            if alerts:
+                self._write([self._alerted(alert, now) for alert in alerts])
+
+    def close(self) -> None:
+        """Writes what is waiting, and lets the ledger go. Blocks."""
+        self._journal.close()
+
+    @property
+    def path(self) -> Path:
+        return self._journal.path
+
+    @property
+    def swept(self) -> int:
+        """Attempts that a crash had left open: `polyglot-cloud ledger unknown` lists them."""
+        return self._journal.swept
 
     def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]:
         """The budgets that a call to this provider must keep."""
@@ -103,8 +131,12 @@ class Till:
 
     def _alerted(self, alert: Alert, now: int) -> Entry:
         budget = alert.budget
-        log.warning("budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit))
-        return Entry("alerted", "", alert.spent, {"budget": budget.id, "percent": alert.percent, "start": alert.start}, now)
+        log.warning(
+            "budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit)
+        )
+        return Entry(
+            "alerted", "", alert.spent, {"budget": budget.id, "percent": alert.percent, "start": alert.start}, now
+        )
 
     def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
         now = self._clock()
@@ -114,7 +146,10 @@ class Till:
 
     def _write(self, entries: list[Entry]) -> None:
         # the journal itself says, once, that it cannot write, and keeps what tells of money until it can
-        self._journal.append(*entries).add_done_callback(_heard)
+        try:
+            self._journal.append(*entries).add_done_callback(_heard)
+        except RuntimeError:  # no event loop: at the start
+            self._journal.write(*entries)
 
     async def committed(self, written: "asyncio.Future[None]") -> None:
         try:
@@ -134,7 +169,9 @@ class Tab:
 
     __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held")
 
-    def __init__(self, till: Till, attempt: str, bound: Bound | None, written: "asyncio.Future[None]", *, held: bool) -> None:
+    def __init__(
+        self, till: Till, attempt: str, bound: Bound | None, written: "asyncio.Future[None]", *, held: bool
+    ) -> None:
         self._till = till
         self._written = written
         self._closed = False

@@ -5,12 +5,12 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from polyglot_cloud import wire
 from polyglot_cloud.asgi import DEPARTURE, Receive, Scope, Send
 from polyglot_cloud.bodies import ClientGone, content_length, read_body
-from polyglot_cloud.call import Call, Reply
+from polyglot_cloud.call import Call, Caller, Reply
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
@@ -29,6 +29,8 @@ ANY = "any"
 """The face of all models."""
 LOGGED = 80
 """Characters of a model's name that the log shows."""
+LONGEST_WORD = 128
+"""Characters of a run's or an agent's name that are kept."""
 METHODS = ("generateContent", "streamGenerateContent", "countTokens")
 """Of Gemini's; `embedContent` and the rest are not offered."""
 LINE = "call id=%s face=%s/%s model=%r stream=%s status=%s outcome=%s upstream_model=%r tokens=%s ms=%.1f%s"
@@ -150,6 +152,10 @@ class CallEndpoint:
         self, scope: Scope, body: bytes | Segments, value: dict[str, object], path: str, peek: Peek, began: int
     ) -> Call:
         provider = scope["path_params"]["provider"]
+        caller: Caller | None = scope.get("caller")
+        if caller is not None and peek.model in caller.aliases:
+            peek = replace(peek, model=caller.aliases[peek.model])
+        run, agent = _made_for(scope)
         return Call(
             id=self._edge.ids.next(),
             dialect=self._dialect,
@@ -164,6 +170,10 @@ class CallEndpoint:
             elapsed=lambda: time.perf_counter_ns() - began,
             version=scope.get("state", {}).get("api_version"),
             query=query_upward(scope["query_string"].decode("latin-1")),
+            caller=caller,
+            face=provider,
+            run=run,
+            agent=agent,
         )
 
     def _log(self, call: Call | None, answer: "_Answer", seconds: float) -> None:
@@ -189,6 +199,23 @@ class CallEndpoint:
             f" note={answer.note}" if answer.note else "",
         )
         log.handle(Line(log.name, LINE, told))
+
+
+def _made_for(scope: Scope) -> tuple[str | None, str | None]:
+    """The run and the agent of a call, as the swarm's clients name them."""
+    run = agent = None
+    for name, value in scope["headers"]:
+        if name == b"x-run-id":
+            run = _word(value)
+        elif name == b"x-agent":
+            agent = _word(value)
+    return run, agent
+
+
+def _word(value: bytes) -> str | None:
+    """A client may write anything there: what is kept is printable and short."""
+    text = value.decode("latin-1").strip()[:LONGEST_WORD]
+    return "".join(sign if sign.isprintable() else "?" for sign in text) or None
 
 
 def check_method(call: str) -> None:

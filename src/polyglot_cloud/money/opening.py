@@ -1,0 +1,48 @@
+"""Opens the till on a database: what was spent before counts on, and what a crash left open counts at its bound."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from polyglot_cloud.money.book import Book
+from polyglot_cloud.money.budgets import Budget, Spent
+from polyglot_cloud.money.journal import Journal, microseconds
+from polyglot_cloud.money.periods import window
+from polyglot_cloud.money.till import MICRO, Till
+
+_AXES = ("provider", "tenant", "key", "run")
+
+
+def open_till(
+    path: Path, budgets: Sequence[Budget], *, unbooked: bool = False, clock: Callable[[], int] = microseconds
+) -> Till:
+    """Blocks while it opens. Raises LedgerError: the file cannot be used, or another process has it."""
+    journal = Journal(path, clock=clock)
+    till = Till(Book(clock), journal, budgets, clock=clock, unbooked=unbooked, recall=Recall(path, clock))
+    till.remember(budgets)
+    return till
+
+
+class Recall:
+    """What was spent under budgets in their running windows, as the ledger has it. A query for each, so it is asked once for each budget."""
+
+    def __init__(self, path: Path, clock: Callable[[], int]) -> None:
+        from polyglot_cloud.money.store import Store  # noqa: PLC0415  # it imports SQLAlchemy
+
+        self._store = Store(path)
+        self._clock = clock
+
+    def __call__(self, budgets: Iterable[Budget]) -> list[Spent]:
+        """Attempts that nobody knows the end of are in it, at their bounds."""
+        now = self._clock()
+        told = self._store.alerts()
+        found = []
+        for budget in budgets:
+            span = window(budget.period, now // MICRO, ZoneInfo(budget.zone))
+            kind, _, name = budget.scope.partition(":")
+            axis, value = (kind, name) if kind in _AXES else (None, None)
+            end = None if span.end is None else span.end * MICRO
+            nano = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
+            percents = tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))
+            found.append(Spent(budget, span.start, nano, percents))
+        return found
