@@ -169,8 +169,9 @@ class Journal:
     def _run(self) -> None:
         try:
             while not self._ending:
-                self._serve(self._gathered())
-                self._tidy()
+                tickets = self._gathered()
+                self._serve(tickets)
+                self._tidy(idle=not tickets)
         finally:
             self._end()
             self._turn_away()
@@ -249,13 +250,13 @@ class Journal:
             log.critical("%d entries of the ledger are lost: %d wait for the disk already.", len(wanted) - room, OWED)
         self._owed += wanted[:room]
 
-    def _tidy(self) -> None:
+    def _tidy(self, *, idle: bool) -> None:
         """The projections and the copy of the chain's end, where there is time for them or they have waited too long."""
         if self.failure is not None:
             return
         if self._writer.lag > LAG:
             self._try(lambda: self._writer.project(SLICE))
-        while self._writer.lag and self._queue.empty() and self.failure is None:
+        while idle and self._writer.lag and self._queue.empty() and self.failure is None:
             self._try(lambda: self._writer.project(SLICE))
         if self._writer.copied != self._writer.seq and time.monotonic() - self._copied_at >= HEAD_EVERY:
             self._try(self._writer.copy_head)
