@@ -323,3 +323,8 @@ async def test_under_load_the_projections_get_their_share(ledger: Journal, monke
     assert ledger.projected > 0
     await ledger.refresh()
     assert ledger.projected == ledger.seq == 601
+
+
+def test_a_copy_of_the_end_needs_no_write_ahead_log(tmp_path: Path) -> None:
+    head.save(tmp_path / "ledger.db", Head(3, b"x"))
+    assert head.load(tmp_path / "ledger.db") == Head(3, b"x")
