@@ -12,19 +12,20 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
-from polyglot_cloud import __version__, app, catalog, checkup, server
-from polyglot_cloud.app import Application, choices, create_app, transport_choice, utc_today
+from polyglot_cloud import __version__, app, catalog, checkup, server, treasury
+from polyglot_cloud.app import Application, Parts, choices, create_app, transport_choice, utc_today
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
 from polyglot_cloud.logs import written_aside
+from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.probe import probe
 from polyglot_cloud.routes.service import Face
 from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
 from polyglot_cloud.sockets import BindError, Bound, Port
 from polyglot_cloud.tenancy import TenancyError
-from polyglot_cloud.transport import BadTransport, Choice
+from polyglot_cloud.transport import BadTransport, Choice, open_transport
 
 _PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader had enough (`| head`); what is left in the buffer must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, server.Crashed) as error:
+    except (SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, server.Crashed) as error:
         print(f"polyglot-cloud: {error}", file=sys.stderr)
         return 1
     return status
@@ -113,9 +114,7 @@ def configured(flags: Mapping[str, Any]) -> tuple[Settings, Catalog, dict[str, A
     settings = load(os.environ, flags=flags)
     rows = catalog.load(overlay=settings.catalog)
     accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
-    settings.configuration(
-        list(rows.providers.values())
-    )  # its faults forbid a start; what it declares is not applied yet
+    settings.configuration(list(rows.providers.values()))  # its faults forbid a start
     return settings, rows.choosing(choices(accesses, settings.aliases)), accesses
 
 
@@ -129,9 +128,11 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         companions: list[server.Companion] = []
         if options.sandbox:
             accesses, companions = sandboxed(accesses, stack)
-        application = create_app(settings, rows, accesses)
-        told = transport_choice(settings, accesses, os.environ).told
-        notes = [*openings(settings), *([told] if told else [])]
+        choice = transport_choice(settings, accesses, os.environ)
+        house = stack.enter_context(treasury.opened(settings, list(rows.providers.values()), sandbox=options.sandbox))
+        parts = Parts(transport=open_transport(choice), till=house.till, directory=house.directory)
+        application = create_app(settings, rows, accesses, parts)
+        notes = [*openings(settings), *([choice.told] if choice.told else []), *house.notes]
         notes += [str(problem) for problem in settings.problems(list(rows.providers.values()))]
         notes += [str(problem) for access in accesses.values() for problem in access.problems if access.key]
 
@@ -145,7 +146,7 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
                 [Port(name, access.port) for name, access in accesses.items() if access.port is not None],
                 host=settings.host,
                 providers=list(accesses),
-                lifespan=application.lifespan(),
+                lifespan=house.watching(application.lifespan()),
                 drain=application.parts.drain,
                 companions=companions,
                 limits=limits_of(settings),

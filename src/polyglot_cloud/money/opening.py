@@ -24,7 +24,7 @@ def open_till(
 
 
 class Recall:
-    """What was spent under budgets in their running windows, as the ledger has it. A query for each, so it is asked once for each budget."""
+    """What was spent under budgets in their running windows, as the ledger has it: a query for each."""
 
     def __init__(self, path: Path, clock: Callable[[], int]) -> None:
         from polyglot_cloud.money.store import Store  # noqa: PLC0415  # it imports SQLAlchemy

@@ -153,8 +153,8 @@ class CallEndpoint:
     ) -> Call:
         provider = scope["path_params"]["provider"]
         caller: Caller | None = scope.get("caller")
-        if caller is not None and peek.model in caller.aliases:
-            peek = replace(peek, model=caller.aliases[peek.model])
+        if caller is not None and peek.model is not None:
+            peek = replace(peek, model=caller.aliases.get(peek.model, peek.model))
         run, agent = _made_for(scope)
         return Call(
             id=self._edge.ids.next(),
