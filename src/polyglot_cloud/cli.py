@@ -1,4 +1,4 @@
-"""polyglot-cloud serve | check | models | tenants | keys. Reads the command line, calls, prints; no logic of its own."""
+"""The command line. Reads it, calls, prints; no logic of its own."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 from polyglot_cloud import __version__, app, catalog, checkup, server, treasury
 from polyglot_cloud.app import Application, Parts, choices, create_app, transport_choice, utc_today
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
+from polyglot_cloud.commands import ledger as ledger_commands
 from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
@@ -27,6 +28,11 @@ from polyglot_cloud.sockets import BindError, Bound, Port
 from polyglot_cloud.tenancy import TenancyError
 from polyglot_cloud.transport import BadTransport, Choice, open_transport
 
+COMMANDS = "serve | check | models | tenants | keys | ledger | receipts | costs"
+TOLD = (
+    SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, ledger_commands.NothingToDo, server.Crashed,
+)  # fmt: skip
+"""Errors whose text is all that a person needs."""
 _PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
 
 
@@ -42,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader had enough (`| head`); what is left in the buffer must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, server.Crashed) as error:
+    except TOLD as error:
         print(f"polyglot-cloud: {error}", file=sys.stderr)
         return 1
     return status
@@ -55,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Settings stand in the environment or in .env: docs/settings.md lists them. Flags win.",
     )
     parser.add_argument("--version", action="version", version=f"polyglot-cloud {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="serve | check | models | tenants | keys")
+    commands = parser.add_subparsers(title="commands", required=True, metavar=COMMANDS)
 
     serve = commands.add_parser(
         "serve", help="start the gateway", epilog="--port-PROVIDER N moves one listener: --port-openai 9100"
@@ -88,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     models.set_defaults(run=run_models)
 
     tenancy_commands.add(commands, _common, run_tenancy)
+    ledger_commands.add(commands, _common, run_ledger)
     return parser
 
 
@@ -316,3 +323,14 @@ def run_tenancy(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     with closing(tenancy_commands.Desk.at(settings.data_dir, settings.configuration(rows), rows)) as desk:
         print(options.tell(options, desk), end="")
     return 0
+
+
+# --- ledger, receipts, costs ---
+
+
+def run_ledger(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings = load(os.environ, flags=flags)
+    place = ledger_commands.Place(*treasury.places(settings, sandbox=options.sandbox))
+    told = options.tell(options, place)
+    print(told.text, end="")
+    return int(told.status)

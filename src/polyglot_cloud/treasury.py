@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from polyglot_cloud.commands.tenancy import DATABASE
 from polyglot_cloud.money.budgets import Budget
@@ -38,13 +39,21 @@ class Treasury:
                 await looking
 
 
+def places(settings: Settings, *, sandbox: bool = False) -> tuple[Path, Path]:
+    """The database and the folder of receipts. What the sandbox makes lies beside and below them."""
+    if sandbox:
+        return settings.data_dir / SANDBOX_DATABASE, settings.receipts_dir / "sandbox"
+    return settings.data_dir / DATABASE, settings.receipts_dir
+
+
 @contextmanager
 def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) -> Iterator[Treasury]:
     """Raises SettingsError, LedgerError, TenancyError."""
     declared = settings.configuration(rows)
-    path = settings.data_dir / (SANDBOX_DATABASE if sandbox else DATABASE)
+    path, folder = places(settings, sandbox=sandbox)
     budgets = [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
     till = open_till(path, budgets)
+    receipts = till.receipts(folder)
     try:
         given = Declared(declared.tenants, declared.keys)
         store = Store(connect(path), clock=_now, declared=given)
@@ -56,6 +65,7 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
             store.close()
     finally:
         till.close()
+        receipts.close()
 
 
 def _notes(till: Till, directory: Directory) -> Iterator[str]:

@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.amounts import Nano, shown
@@ -24,6 +24,9 @@ from polyglot_cloud.money.entries import Entry, Outcome
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.verdicts import OverHeld, OverSpent
+
+if TYPE_CHECKING:
+    from polyglot_cloud.money.receipts import Follower
 
 log = logging.getLogger("polyglot_cloud.money")
 
@@ -67,6 +70,13 @@ class Till:
             alerts = self._book.restore(self._recall(counted), (), now)
             if alerts:
                 self._write([self._alerted(alert, now) for alert in alerts])
+
+    def receipts(self, folder: Path) -> "Follower":
+        """Keeps the files of receipts up to date until it is closed, which is to be after the till."""
+        from polyglot_cloud.money.receipts import Follower, Receipts  # noqa: PLC0415  # it imports SQLAlchemy
+        from polyglot_cloud.money.store import Store  # noqa: PLC0415  # as above
+
+        return Follower(Receipts(folder, Store(self.path)), self._journal)
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""

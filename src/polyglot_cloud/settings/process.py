@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     provider_budgets: dict[str, values.Usd] = Field(default_factory=dict)
     budget_zone: values.Zone = "UTC"
     data_dir: values.FilePath = Path("artifacts")
+    receipts_dir: values.FilePath = Path("artifacts/costs")
     log_level: Annotated[LogLevel, values.choice("debug", "info", "warning", "error")] = "info"
     catalog: values.FilePath | None = None
     aliases: values.Aliases = Field(default_factory=dict)
