@@ -60,7 +60,7 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         try:
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
-            yield Treasury(till, directory, Watch(store, directory), tuple(_notes(till, directory)))
+            yield Treasury(till, directory, Watch(store, directory), tuple(_notes(till, directory, admin=settings.admin_key is not None)))
         finally:
             store.close()
     finally:
@@ -68,8 +68,10 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         receipts.close()
 
 
-def _notes(till: Till, directory: Directory) -> Iterator[str]:
+def _notes(till: Till, directory: Directory, *, admin: bool) -> Iterator[str]:
     yield f"The ledger is {till.path}."
+    if admin:
+        yield "POLYGLOT_ADMIN_KEY is set, but tenants and keys cannot be administered over HTTP yet: use `polyglot-cloud keys`."
     if till.swept:
         yield (
             f"{till.swept} attempts were left open by a crash and count at their bounds: `polyglot-cloud ledger unknown` lists them."
