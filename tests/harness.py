@@ -12,7 +12,9 @@ import respx
 
 from polyglot_cloud import catalog
 from polyglot_cloud.app import Application, Parts, choices, create_app
+from polyglot_cloud.money.till import Till
 from polyglot_cloud.settings import load
+from polyglot_cloud.tenancy import Directory
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TODAY = date(2026, 11, 22)
@@ -48,6 +50,8 @@ def application(
     *,
     today: date = TODAY,
     overlay: Path | None = None,
+    till: Till | None = None,
+    directory: Directory | None = None,
 ) -> Application:
     """An app whose provider requests go to `upstream`. `environ` is laid over KEYS; a value of "" takes a name away."""
     transport = httpx.MockTransport(upstream.async_handler) if isinstance(upstream, respx.Router) else upstream
@@ -56,7 +60,10 @@ def application(
     rows = catalog_with(overlay or settings.catalog)
     accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
     rows = rows.choosing(choices(accesses, settings.aliases))
-    return create_app(settings, rows, accesses, Parts(transport=transport, today=lambda: today, wall_clock=lambda: NOW))
+    parts = Parts(
+        transport=transport, today=lambda: today, wall_clock=lambda: NOW, till=till, directory=directory
+    )
+    return create_app(settings, rows, accesses, parts)
 
 
 def client(app: Application) -> httpx.AsyncClient:

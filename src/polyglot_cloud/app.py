@@ -225,11 +225,11 @@ OPEN = ("/ready", "/health", "/docs", "/openapi.json")
 def identify(directory: Directory, scope: Scope) -> None:
     """Puts who calls into the scope, as `caller`. Raises Unauthorized and NotAllowed."""
     path = scope["path"]
-    if scope["method"] == "GET" and path.endswith(OPEN):
+    if scope["method"] in {"GET", "HEAD"} and path.endswith(OPEN):
         return
     caller = directory.identify(scope["headers"], scope["query_string"])
     if caller is not None:
-        named = re.match(r"/v1/([^/]+)/", path)
+        named = re.match(r"/v1/([^/]+)", path)
         if named:
             caller.check_face(named[1])
         scope["caller"] = caller

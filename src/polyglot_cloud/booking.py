@@ -9,7 +9,7 @@ silent, or cut before  the whole bound (estimated): the provider may have done t
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -45,6 +45,7 @@ class Bookkeeper:
         self._catalog = catalog
         self._today = today
         self._budgets: dict[tuple[Any, ...], Budget] = {}
+        self._zones: dict[str, str] = {}
 
     async def open(self, call: Call, target: Target, outbound: Outbound) -> "Account":
         """Raises what `Till.open` raises; nothing was sent then."""
@@ -55,11 +56,11 @@ class Bookkeeper:
             "agent": call.agent, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
         }  # fmt: skip
-        most = self._most(call, target, outbound) if budgets else None
+        most = self.most(call, target, outbound) if budgets else None
         tab = await self.till.open(facts, most, budgets)
         return Account(self, tab, call, target, outbound, call.elapsed())
 
-    def _most(self, call: Call, target: Target, outbound: Outbound) -> Bound | None:
+    def most(self, call: Call, target: Target, outbound: Outbound) -> Bound | None:
         row, price = self.priced(target.provider, target.destination.model)
         return bound(
             len(outbound.body), row, price,
@@ -74,10 +75,13 @@ class Bookkeeper:
         found = []
         for row in call.caller.budgets:
             named = row.id, row.scope, row.period, row.limit, row.zone, row.alerts
-            if named not in self._budgets:
-                self._budgets[named] = Budget(*named)
-                self.till.remember([self._budgets[named]])
-            found.append(self._budgets[named])
+            budget = self._budgets.get(named)
+            if budget is None:
+                budget = self._budgets[named] = Budget(*named)
+            if self._zones.get(row.id) != row.zone:  # another limit is the same budget, which the book knows; another calendar is not
+                self._zones[row.id] = row.zone
+                self.till.remember([budget])
+            found.append(budget)
         return found
 
     def priced(self, provider: str, model: str) -> tuple[Model | None, Price | None]:
@@ -101,17 +105,26 @@ class Account:
     outbound: Outbound
     began: int
 
+    @property
+    def most(self) -> Bound | None:
+        """Where no budget asked for it, it is made when it is needed."""
+        if self.tab.bound is not None:
+            return self.tab.bound
+        return self.keeper.most(self.call, self.target, self.outbound)
+
     def complete(self, outcome: Outcome, forwarded: int = 0) -> Cost:
-        """Books an answer, whole or broken off. `forwarded` are bytes of a stream that the client was sent."""
+        """Books an answer, whole or broken off. `forwarded` are bytes of a stream that the client was sent, or of the whole reply."""
         usage, estimated = outcome.usage, False
         if outcome.state == "failed" and usage is None and not forwarded:
             self.tab.release("failed", {"error": outcome.error, **self._ending(None)})
             return cost_of(Usage(), None)
-        if usage is None or (outcome.state != "complete" and not usage.output):
-            usage, estimated = self._guessed(usage, forwarded), True
-        _, price = self.keeper.priced(self.target.provider, outcome.model or self.target.destination.model)
-        if price is None and self.tab.bound is not None:
-            price = self.tab.bound.price  # an answer by a name that nobody knows is billed as what was asked for
+        if usage is None or outcome.state != "complete":  # what is told before the end may count the first tokens alone
+            guessed = self._guessed(usage, forwarded)
+            usage, estimated = (guessed, True) if usage is None or guessed.output > usage.output else (usage, False)
+        asked = self.target.destination.model
+        _, price = self.keeper.priced(self.target.provider, outcome.model or asked)
+        if price is None:  # an answer by a name that nobody knows is billed as what was asked for
+            _, price = self.keeper.priced(self.target.provider, asked)
         cost = cost_of(usage, price)
         self.tab.settle(
             cost.nano,
@@ -121,15 +134,12 @@ class Account:
         return cost
 
     def _guessed(self, usage: Usage | None, forwarded: int) -> Usage:
-        most = self.tab.bound
+        most = self.most
         written = forwarded // BYTES_AN_OUTPUT_TOKEN
-        read = usage.input if usage else (most.input if most else len(self.outbound.body))
-        return Usage(
-            input=read,
-            output=min(written, most.output) if most else written,
-            cached=usage.cached if usage else 0,
-            estimated=True,
-        )
+        written = min(written, most.output) if most else written
+        if usage is not None:
+            return replace(usage, output=written, estimated=True)
+        return Usage(most.input if most else len(self.outbound.body), written, estimated=True)
 
     def _facts(
         self, outcome: Outcome, usage: Usage, cost: Cost, price: Price | None, *, estimated: bool
@@ -164,7 +174,7 @@ class Account:
             self._settle_at_bound(_ending_of(error), named)
 
     def _settle_at_bound(self, ending: Ending, named: dict[str, Any]) -> None:
-        most: Bound | None = self.tab.bound
+        most = self.most
         facts = {
             "model": self.target.destination.model,
             "usage": spelled(Usage(most.input, most.output)) if most else {},

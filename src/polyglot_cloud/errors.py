@@ -209,6 +209,10 @@ class BudgetHeld(PolicyError):
     code = "budget_busy"
     transient = True
 
+    @property
+    def should_retry(self) -> bool | None:
+        return True
+
 
 class Misdirected(PolicyError):
     status = 421

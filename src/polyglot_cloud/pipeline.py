@@ -16,6 +16,7 @@ from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError
 from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
 from polyglot_cloud.large import Segments
 from polyglot_cloud.media import Fetcher
+from polyglot_cloud.money.amounts import Nano
 from polyglot_cloud.neutral import Need
 from polyglot_cloud.providers import Provider
 from polyglot_cloud.stream import Stream
@@ -101,11 +102,11 @@ class Pipeline:
             await opened.incoming.close()
             reply = await self._whole(call, target, outbound, [body], opened.headers)
         except BaseException as error:
+            opened.failed(error)  # before the next wait, in which a cancellation would leave it undone
             await opened.incoming.close()
-            opened.failed(error)
             raise
         if opened.account is not None:
-            reply.headers[f"{PREFIX}cost-usd"] = cost_header(opened.account.complete(reply.outcome).nano)
+            reply.headers[f"{PREFIX}cost-usd"] = cost_header(opened.account.complete(reply.outcome, len(body)).nano)
         return reply
 
     def target(self, call: Call) -> Target:
@@ -168,8 +169,8 @@ class Pipeline:
                 await account.tab.written()
             await self._check(target, provider, incoming)
         except BaseException as error:
-            await incoming.close()
             opened.failed(error)
+            await incoming.close()
             raise
         return opened
 
@@ -191,22 +192,27 @@ class Pipeline:
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         answers = [task.result() for task in asked]
-        return await self._whole(call, target, outbound, [body for body, _ in answers], answers[0][1])
+        headers = answers[0][1]
+        if self._books is not None:
+            headers[f"{PREFIX}receipt"] = ", ".join(answer[1][f"{PREFIX}receipt"] for answer in answers)
+            headers[f"{PREFIX}cost-usd"] = cost_header(sum(cost for _, _, cost in answers))
+        return await self._whole(call, target, outbound, [answer[0] for answer in answers], headers)
 
     async def _ask(
         self, call: Call, target: Target, outbound: translate.Outbound
-    ) -> tuple[bytes | Segments, dict[str, str]]:
+    ) -> tuple[bytes | Segments, dict[str, str], Nano]:
         opened = await self._open(call, target, outbound)
         try:
             body = await opened.incoming.gather(MAX_REPLY)
+            cost = 0
             if opened.account is not None:
-                opened.account.complete(translate.outcome_of(target, bytes(body)))
+                cost = opened.account.complete(translate.outcome_of(target, bytes(body)), len(body)).nano
         except BaseException as error:
             opened.failed(error)
             raise
         finally:
             await opened.incoming.close()
-        return body, opened.headers
+        return body, opened.headers, cost
 
     async def _outbound(self, call: Call, target: Target) -> tuple[Target, translate.Outbound]:
         """A word that we do not know, of a client whose dialect the provider speaks, is left to the provider to judge: it may be newer

@@ -88,9 +88,11 @@ class Stream:
 
     async def aclose(self) -> None:
         self._ended = True
-        await self._incoming.close()
         if self._machine.outcome.state == "open":
             self._machine.outcome.state = "cancelled"
         on_end, self._on_end = self._on_end, None
-        if on_end is not None:
-            on_end(self._machine.outcome, self._given)
+        try:
+            if on_end is not None:  # told before the wait, which may be cancelled
+                on_end(self._machine.outcome, self._given)
+        finally:
+            await self._incoming.close()

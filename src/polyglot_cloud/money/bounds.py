@@ -19,6 +19,8 @@ from polyglot_cloud.rows import Model, Price
 
 TEMPLATE = 2_048
 """Tokens that a vendor may add of its own: the frame of messages, the words around tools and schemas."""
+LEAST_OUTPUT = 16
+"""A smaller maximum may be raised to it on the way: OpenAI's Responses take none below."""
 _TIER_NAMES = ("service_tier", "serviceTier", "speed")
 
 
@@ -64,10 +66,11 @@ def bound(
         return None
     longest = row.max_input or row.context_window
     read = longest if media else size + TEMPLATE
-    written = max_tokens if max_tokens is not None else row.max_output
+    # what is no maximum (a 0 or -1 means "none" to some servers) bounds nothing
+    written = max(max_tokens, LEAST_OUTPUT) if max_tokens is not None and max_tokens > 0 else row.max_output
     if read is None or written is None:
         return None
     read = read if longest is None else min(read, longest)
     tiers = tuple(TIERS) if any(value.get(name) for name in _TIER_NAMES) else ()
-    written = max(0, written) * max(1, choices)
+    written *= max(1, choices)
     return Bound(read, written, bound_of(read, written, price, tiers=tiers), price, tiers)

@@ -44,5 +44,6 @@ class Recall:
             end = None if span.end is None else span.end * MICRO
             nano = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
             percents = tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))
-            found.append(Spent(budget, span.start, nano, percents))
+            # what was held under this very budget counts too: by a tenant's budget, what the tenants below it spent
+            found.append(Spent(budget, span.start, max(nano, self._store.counted(budget.id, span.start)), percents))
         return found

@@ -152,6 +152,13 @@ class Store:
                 connection.execute(select(func.coalesce(func.sum(counted), 0)).where(and_(*within))).scalar_one()
             )
 
+    def counted(self, budget: str, start: int) -> int:
+        """Nano-dollars spent and held under a budget in the window that begins at `start` (Unix seconds)."""
+        within = balances.c.budget == budget, balances.c.start == start
+        with self.connection() as connection:
+            row = connection.execute(select(balances.c.spent + balances.c.held).where(*within)).one_or_none()
+            return 0 if row is None else int(row[0])
+
     def costs(self, start: int, end: int, by: Sequence[Axis] = (), **only: str) -> list[Cost]:
         """Settled attempts begun in [start, end) microseconds, summed by `by`, dearest first; `only`: of one tenant, key, run, ..."""
         axes = [attempts.c[name] for name in by]

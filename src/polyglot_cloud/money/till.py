@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
-from polyglot_cloud.money.amounts import Nano, shown
+from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Alert, Budget, Spent
@@ -103,9 +103,13 @@ class Till:
         windows: list[dict[str, Any]] = []
         if budgets:
             windows = await self._hold(attempt, bound, budgets)
-        nano = bound.nano if bound else 0
-        entry = Entry("held", attempt, nano, {**facts, "budgets": windows}, self._clock())
-        return Tab(self, attempt, bound, self._journal.append(entry), held=bool(budgets))
+        nano = _bookable(bound.nano) if bound else 0
+        try:
+            entry = Entry("held", attempt, nano, {**facts, "budgets": windows}, self._clock())
+            return Tab(self, attempt, bound, self._journal.append(entry), held=bool(budgets))
+        except BaseException:
+            self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
+            raise
 
     async def _hold(self, attempt: str, bound: Bound | None, budgets: Sequence[Budget]) -> list[dict[str, Any]]:
         if bound is None:
@@ -129,7 +133,7 @@ class Till:
     # --- for tabs ---
 
     def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
-        now = self._clock()
+        now, cost = self._clock(), _bookable(cost)
         entries = [Entry("settled", tab.attempt, cost, dict(facts), now)]
         if tab.held:
             settled = self._book.settle(tab.attempt, cost, now)
@@ -167,6 +171,11 @@ class Till:
         except LedgerError as error:
             if not self._unbooked:
                 raise LedgerDown(f"{error} The call is not answered, since it could not be booked.") from error
+
+
+def _bookable(nano: Nano) -> Nano:
+    """What a column of the ledger takes: a provider may count what nobody could pay."""
+    return max(0, min(nano, LARGEST))
 
 
 def _heard(written: "asyncio.Future[None]") -> None:
