@@ -21,7 +21,7 @@ class Stream:
     def __init__(
         self, machine: Pump, incoming: Incoming, on_end: Callable[[Outcome, int], object] | None = None
     ) -> None:
-        """`on_end` is told, once, how it went and how many bytes it gave."""
+        """`on_end` is told, once, how it went and how many bytes it gave, 0 where there was no content among them."""
         self._machine = machine
         self._incoming = incoming
         self._on_end = on_end
@@ -93,6 +93,6 @@ class Stream:
         on_end, self._on_end = self._on_end, None
         try:
             if on_end is not None:  # told before the wait, which may be cancelled
-                on_end(self._machine.outcome, self._given)
+                on_end(self._machine.outcome, self._given if self._machine.started else 0)
         finally:
             await self._incoming.close()
