@@ -60,9 +60,7 @@ def application(
     rows = catalog_with(overlay or settings.catalog)
     accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
     rows = rows.choosing(choices(accesses, settings.aliases))
-    parts = Parts(
-        transport=transport, today=lambda: today, wall_clock=lambda: NOW, till=till, directory=directory
-    )
+    parts = Parts(transport=transport, today=lambda: today, wall_clock=lambda: NOW, till=till, directory=directory)
     return create_app(settings, rows, accesses, parts)
 
 

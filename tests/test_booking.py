@@ -138,7 +138,9 @@ async def test_an_answer_is_booked_once_at_its_cost(
 ) -> None:
     upstream, _ = replying(case.answer(stream=stream))
     with counter(tmp_path, *budgets) as desk:
-        reply = await ask(application(upstream, till=desk.till), case, stream=stream, headers={"x-run-id": "r1", "x-agent": "coder"})
+        reply = await ask(
+            application(upstream, till=desk.till), case, stream=stream, headers={"x-run-id": "r1", "x-agent": "coder"}
+        )
         assert reply.status_code == 200
         held, end = only(desk)
         assert desk.spent(BIG) == (case.cost if budgets else 0)
@@ -221,7 +223,10 @@ async def test_a_whole_answer_without_usage_is_estimated(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("tokens", [10**30, -5])
 async def test_counts_that_nobody_could_pay_leave_nothing_held(tokens: int, tmp_path: Path) -> None:
-    plain = {**chat_plain("gpt-6.1-terra"), "usage": {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 1}}
+    plain = {
+        **chat_plain("gpt-6.1-terra"),
+        "usage": {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 1},
+    }
     upstream, _ = replying(httpx.Response(200, json=plain))
     with counter(tmp_path, BIG) as desk:
         reply = await ask(application(upstream, till=desk.till), CASES[0], stream=False)
@@ -257,7 +262,9 @@ FAILURES: dict[str, tuple[Callable[[], httpx.Response | Exception], int, str, st
 @STREAMS
 @BY_PROVIDER
 @pytest.mark.parametrize("name", FAILURES)
-async def test_what_is_not_answered_is_free_or_at_its_bound(name: str, case: Case, stream: bool, tmp_path: Path) -> None:
+async def test_what_is_not_answered_is_free_or_at_its_bound(
+    name: str, case: Case, stream: bool, tmp_path: Path
+) -> None:
     failure, status, kind, outcome = FAILURES[name]
     upstream, _ = replying(failure())
     with counter(tmp_path, BIG) as desk:
@@ -283,7 +290,11 @@ async def test_without_a_budget_too_what_is_silent_costs_its_bound(tmp_path: Pat
 @BY_PROVIDER
 @pytest.mark.parametrize("error", [httpx.ReadError("gone"), None], ids=["breaks", "ends early"])
 async def test_a_stream_that_is_cut_costs_what_came(case: Case, error: Exception | None, tmp_path: Path) -> None:
-    text = case.pieces[-1] if case.provider == "gemini" else b"".join(case.pieces[: 3 if case.provider == "anthropic" else 2])
+    text = (
+        case.pieces[-1]
+        if case.provider == "gemini"
+        else b"".join(case.pieces[: 3 if case.provider == "anthropic" else 2])
+    )
     text = text.replace(b'"finishReason": "STOP", ', b"") if case.provider == "gemini" else text
     upstream, _ = replying(streamed([text], error))
     with counter(tmp_path, BIG) as desk:
@@ -309,7 +320,9 @@ async def test_the_first_count_of_a_stream_is_not_taken_for_the_last(tmp_path: P
     upstream, _ = replying(streamed(frames(*EVENTS[:2], *words, named=True), httpx.ReadError("gone")))
     with counter(tmp_path) as desk:
         app = application(upstream, till=desk.till)
-        await post(app, "/v1/anthropic/messages", {"model": CLAUDE, "max_tokens": 9000, "messages": HELLO, "stream": True})
+        await post(
+            app, "/v1/anthropic/messages", {"model": CLAUDE, "max_tokens": 9000, "messages": HELLO, "stream": True}
+        )
         _, end = only(desk)
     assert end["estimated"] is True
     assert (end["usage"]["input"], end["usage"]["cached"]) == (1000, 400)
@@ -329,7 +342,7 @@ class Slow(httpx.AsyncBaseTransport):
 
     async def _wait(self, step: int) -> None:
         self.moved.set()
-        while self.steps <= step:
+        while self.steps <= step:  # noqa: ASYNC110  # counted in turns of the loop
             await asyncio.sleep(0)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -406,7 +419,7 @@ async def test_a_call_that_is_cancelled_in_line_gives_its_place_back(turns: int,
     with counter(tmp_path, budget, patience=60_000_000) as desk:
         desk.book.hold("another", [budget], budget.limit, desk.at)
         task = asyncio.create_task(ask(application(replying()[0], till=desk.till), CASES[0], stream=False))
-        while not desk.book.waiting:
+        while not desk.book.waiting:  # noqa: ASYNC110  # counted in turns of the loop
             await asyncio.sleep(0)
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -451,7 +464,9 @@ DIALECTS: list[tuple[str, Body, Callable[[Body], object], object, object]] = [
     ("/v1/anthropic/messages", {"model": CLAUDE, "max_tokens": 9, "messages": HELLO}, lambda e: e["type"], "error", "error"),
     (f"/v1/gemini/models/{FLASH}:generateContent", {"contents": [{"parts": [{"text": "hi"}]}]}, lambda e: e["error"]["code"], 402, 429),
 ]  # fmt: skip
-BY_DIALECT = pytest.mark.parametrize(("path", "body", "word", "spent", "busy"), DIALECTS, ids=["chat", "responses", "messages", "gemini"])
+BY_DIALECT = pytest.mark.parametrize(
+    ("path", "body", "word", "spent", "busy"), DIALECTS, ids=["chat", "responses", "messages", "gemini"]
+)
 
 
 @BY_DIALECT
@@ -505,7 +520,9 @@ async def test_a_hundred_at_once_stay_under_a_cap_and_use_it_to_the_last_that_fi
     with counter(other, BIG) as desk:
         await ask(application(replying(case.answer(stream=False))[0], till=desk.till), case, stream=False)
         bound = only(desk)[0]["nano"]
-    cap = day(bound + 9 * case.cost + case.cost // 2)  # the tenth still fits beside nine that are settled, the eleventh does not
+    cap = day(
+        bound + 9 * case.cost + case.cost // 2
+    )  # the tenth still fits beside nine that are settled, the eleventh does not
     with counter(tmp_path, cap, patience=60_000_000) as desk:
         app = application(httpx.MockTransport(answer), till=desk.till)
         async with client(app) as http:

@@ -75,7 +75,11 @@ def test_each_choice_counts() -> None:
 
 @pytest.mark.parametrize("value", [{"service_tier": "auto"}, {"serviceTier": "PRIORITY"}, {"speed": "fast"}])
 def test_a_call_that_names_a_tier_is_held_at_the_dearest(value: dict[str, str]) -> None:
-    dearer = {row.model for row in rows() if "priority" in row.tables and row.tables["priority"]["output"] > row.tables["standard"]["output"]}
+    dearer = {
+        row.model
+        for row in rows()
+        if "priority" in row.tables and row.tables["priority"]["output"] > row.tables["standard"]["output"]
+    }
     found = set()
     for model, price in PRICED:
         plain = bound(9, model, price, media=False, max_tokens=99, choices=1, value={})
@@ -115,7 +119,15 @@ def test_what_has_more_tokens_than_bytes_is_seen(body: bytes) -> None:
     assert is_all_text(b'{"messages":[{"role":"user","content":"hello"}]}')
 
 
-DETAILS = ("cache_write", "cache_write_5m", "cache_write_30m", "cache_write_1h", "cache_write_12h", "input_audio", "input_image")
+DETAILS = (
+    "cache_write",
+    "cache_write_5m",
+    "cache_write_30m",
+    "cache_write_1h",
+    "cache_write_12h",
+    "input_audio",
+    "input_image",
+)
 
 
 @st.composite
@@ -146,5 +158,3 @@ def test_no_usage_within_the_counts_costs_more(model: Model, price: Price) -> No
             assert cost_of(data.draw(usages(most)), price).nano <= most.nano
 
     law()
-
-

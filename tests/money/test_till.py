@@ -17,7 +17,14 @@ from polyglot_cloud.money.opening import open_till
 
 TERRA = next(row for row in catalog_with(None).rows if row.id == "gpt-6.1-terra")
 CAP = day(DOLLAR)
-FACTS: dict[str, Any] = {"call": "c", "tenant": "acme", "key": "key_1", "run": "r", "provider": "openai", "model": "gpt-6.1-terra"}
+FACTS: dict[str, Any] = {
+    "call": "c",
+    "tenant": "acme",
+    "key": "key_1",
+    "run": "r",
+    "provider": "openai",
+    "model": "gpt-6.1-terra",
+}
 
 
 def bounded(nano: int) -> Bound:
@@ -54,7 +61,11 @@ async def test_a_cost_above_its_hold_is_booked_in_full_and_told(tmp_path: Path) 
         tab = await desk.till.open(FACTS, bounded(100), [CAP])
         tab.settle(150, "complete", {})
         assert desk.spent(CAP) == 150
-        assert [(entry.kind, entry.nano) for entry in desk.entries()] == [("held", 100), ("settled", 150), ("overrun", 50)]
+        assert [(entry.kind, entry.nano) for entry in desk.entries()] == [
+            ("held", 100),
+            ("settled", 150),
+            ("overrun", 50),
+        ]
 
 
 async def test_an_alert_is_told_once_in_the_ledger_too(tmp_path: Path) -> None:
@@ -106,7 +117,7 @@ async def test_a_call_waits_for_others_to_settle(tmp_path: Path) -> None:
     with counter(tmp_path, CAP, patience=60_000_000) as desk:
         first = await desk.till.open(FACTS, bounded(DOLLAR), [CAP])
         waiting = asyncio.create_task(desk.till.open(FACTS, bounded(DOLLAR // 2), [CAP]))
-        while not desk.book.waiting:
+        while not desk.book.waiting:  # noqa: ASYNC110  # counted in turns of the loop
             await asyncio.sleep(0)
         first.settle(DOLLAR // 2, "complete", {})
         second = await waiting
