@@ -34,6 +34,7 @@ from polyglot_cloud.providers import ADAPTERS, Account, Provider
 from polyglot_cloud.routes.answer import defect, raw_headers, rendered, send_error
 from polyglot_cloud.routes.calls import ANY, CallEndpoint, Edge, LastCalls
 from polyglot_cloud.routes.docs import Docs
+from polyglot_cloud.routes.ledger import Ledger
 from polyglot_cloud.routes.models import Models
 from polyglot_cloud.routes.service import Face, Service
 from polyglot_cloud.settings import Access, Settings
@@ -107,7 +108,8 @@ def create_app(
 
     service = Service(faces, last_calls, parts.drain, __version__, parts.today)
     models = Models(catalog, rules, parts.today)
-    routes = [*calls(edge), *questions(service, models, Docs(faces, __version__))]
+    ledger = Ledger(parts.till.views() if parts.till is not None else None, parts.today)
+    routes = [*calls(edge), *questions(service, models, Docs(faces, __version__), ledger)]
     handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
     router = Gateway(hot_paths(edge, accesses), parts.directory, routes=routes, exception_handlers=handlers)
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
@@ -250,9 +252,11 @@ def calls(edge: Edge) -> Iterable[Route]:
         yield Route(f"/v1/{{provider}}/{route}", CallEndpoint(edge, DIALECTS[dialect], path), methods=["POST"])
 
 
-def questions(service: Service, models: Models, docs: Docs) -> Iterable[Route]:
+def questions(service: Service, models: Models, docs: Docs, ledger: Ledger) -> Iterable[Route]:
     table = {
         "/ready": service.ready,
+        "/v1/receipts/{id}": ledger.one,
+        "/v1/usage": ledger.usage,
         "/v1/{provider}/": service.root,
         "/v1/{provider}": service.root,
         "/v1/{provider}/health": service.health,
@@ -300,8 +304,6 @@ NOT_HERE = {
     "completions": "The old completions endpoint is not offered; use chat/completions.",
     "assistants": "Assistants are not offered; use chat/completions or responses.",
     "quote": "Quotes are not offered yet.",
-    "receipts": "Receipts are not kept yet.",
-    "usage": "Usage is not recorded yet.",
     "metrics": "Metrics are not offered yet.",
 }
 """Endpoints that a client may well expect, by their first segment: each says that it is left out on purpose."""

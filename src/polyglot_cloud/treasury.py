@@ -60,7 +60,12 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         try:
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
-            yield Treasury(till, directory, Watch(store, directory), tuple(_notes(till, directory, admin=settings.admin_key is not None)))
+            yield Treasury(
+                till,
+                directory,
+                Watch(store, directory),
+                tuple(_notes(till, directory, admin=settings.admin_key is not None)),
+            )
         finally:
             store.close()
     finally:

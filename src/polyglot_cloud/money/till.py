@@ -24,6 +24,7 @@ from polyglot_cloud.money.entries import Entry, Outcome
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.verdicts import OverHeld, OverSpent
+from polyglot_cloud.money.views import Views
 
 if TYPE_CHECKING:
     from polyglot_cloud.money.receipts import Follower
@@ -77,6 +78,10 @@ class Till:
         from polyglot_cloud.money.store import Store  # noqa: PLC0415  # as above
 
         return Follower(Receipts(folder, Store(self.path)), self._journal)
+
+    def views(self) -> Views:
+        """What this ledger tells of itself."""
+        return Views(self._journal)
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""

@@ -10,7 +10,18 @@ from polyglot_cloud.money.journal import Journal
 if TYPE_CHECKING:
     from polyglot_cloud.money.store import Attempt, Axis, Cost
 
-_OF_THE_START = ("call", "tenant", "key", "run", "agent", "provider", "face", "client_dialect", "upstream_dialect", "wire_model")
+_OF_THE_START = (
+    "call",
+    "tenant",
+    "key",
+    "run",
+    "agent",
+    "provider",
+    "face",
+    "client_dialect",
+    "upstream_dialect",
+    "wire_model",
+)
 _OF_THE_END = (
     "usage", "price", "cost_source", "estimated", "unpriced", "timings", "outcome", "status", "losses", "edits", "error",
 )  # fmt: skip

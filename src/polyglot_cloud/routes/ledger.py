@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -34,7 +35,9 @@ class Ledger:
         since, until = self._days(request)
         caller = request.scope.get("caller")
         only = {"key": caller.key} if caller is not None else {}
-        rows = await self._kept().costs(_start(since), _start(until + timedelta(days=1)), ["provider", "answered"], **only)
+        rows = await self._kept().costs(
+            _start(since), _start(until + timedelta(days=1)), ["provider", "answered"], **only
+        )
         data = [
             {
                 "provider": row.by[0], "model": row.by[1], "attempts": row.attempts, "input_tokens": row.input,
@@ -55,7 +58,9 @@ class Ledger:
     def _days(self, request: Request) -> tuple[date, date]:
         since, until = (_day(request.query_params.get(name), name) or self._today() for name in ("since", "until"))
         if until < since or (until - since).days >= LONGEST:
-            raise BadRequest(f"until must not be before since, and at most {LONGEST} days may be asked for.", param="until")
+            raise BadRequest(
+                f"until must not be before since, and at most {LONGEST} days may be asked for.", param="until"
+            )
         return since, until
 
 
