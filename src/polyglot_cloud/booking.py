@@ -78,9 +78,8 @@ class Bookkeeper:
             budget = self._budgets.get(named)
             if budget is None:
                 budget = self._budgets[named] = Budget(*named)
-            if (
-                self._zones.get(row.id) != row.zone
-            ):  # another limit is the same budget, which the book knows; another calendar is not
+            # another limit is the same budget, which the book knows; another calendar is not
+            if self._zones.get(row.id) != row.zone:
                 self._zones[row.id] = row.zone
                 self.till.remember([budget])
             found.append(budget)
