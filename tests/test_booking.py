@@ -459,7 +459,7 @@ async def test_a_client_that_leaves_a_stream_pays_for_what_it_got(tmp_path: Path
 # --- budgets ---
 
 DIALECTS: list[tuple[str, Body, Callable[[Body], object], object, object]] = [
-    ("/v1/openai/chat/completions", {"model": "gpt-6.1-terra", "messages": HELLO}, lambda e: e["error"]["code"], "budget_exceeded", "budget_busy"),
+    ("/v1/openai/chat/completions", {"model": "gpt-6.1-terra", "messages": HELLO}, lambda e: e["error"]["code"], "budget_exceeded", "budget_busy"),  # noqa: E501  # a row of a table
     ("/v1/openai/responses", {"model": "gpt-6.1-terra", "input": "hello"}, lambda e: e["error"]["code"], "budget_exceeded", "budget_busy"),
     ("/v1/anthropic/messages", {"model": CLAUDE, "max_tokens": 9, "messages": HELLO}, lambda e: e["type"], "error", "error"),
     (f"/v1/gemini/models/{FLASH}:generateContent", {"contents": [{"parts": [{"text": "hi"}]}]}, lambda e: e["error"]["code"], 402, 429),

@@ -148,7 +148,7 @@ async def test_without_any_key_configured_nothing_is_asked_for(stage: Stage) -> 
         (Grant(models=("gpt-6-luna",)), "/v1/openai/chat/completions", CHAT),
         (Grant(models=("gpt-6-luna",)), "/v1/openai/chat/completions", {"messages": HELLO}),
         (Grant(models=("gpt-6-luna",)), "/v1/openai/chat/completions", {**CHAT, "model": "high"}),
-        (Grant(models=("gpt-6-luna",), aliases={"gpt-6-luna": "openai/high"}), "/v1/openai/chat/completions", {**CHAT, "model": "gpt-6-luna"}),
+        (Grant(models=("gpt-6-luna",), aliases={"gpt-6-luna": "openai/high"}), "/v1/openai/chat/completions", {**CHAT, "model": "gpt-6-luna"}),  # noqa: E501  # a row of a table
     ],
 )  # fmt: skip
 async def test_what_a_grant_forbids_is_a_403_and_nothing_is_sent(

@@ -109,7 +109,7 @@ def test_with_output_is_the_same_with_less_and_never_more() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"type":"image_url"}', b'{"type":"input_image"}', b'{"type": "image"}', b'{"type":"document"}', b'{"file":{}}', b'{"inlineData":{}}',
+        b'{"type":"image_url"}', b'{"type":"input_image"}', b'{"type": "image"}', b'{"type":"document"}', b'{"file":{}}', b'{"inlineData":{}}',  # noqa: E501  # a row of a table
         b'{"file_data":{}}', b'{"previous_response_id":"r"}', b'{"conversation":"c"}', b'{"cachedContent":"x"}', b'{"container":"c"}',
         b'{"type":"video_url"}', b'{"type":"input_audio"}', b'{"prompt":{"id":"p"}}',
     ],
