@@ -56,6 +56,7 @@ class StandIn:
 
     def answer(self, path: str, read: int, written: int) -> dict[str, Any]:
         model, cached = self.row.id, self.chance.randint(0, read)
+        usage: dict[str, Any]
         if path.endswith("/messages"):
             usage = {"input_tokens": read - cached, "cache_creation_input_tokens": cached, "output_tokens": written}
             return {"id": "m", "type": "message", "role": "assistant", "model": model, "content": [{"type": "text", "text": "hi"}],

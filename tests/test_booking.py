@@ -373,7 +373,7 @@ class Instant:
         self.entries += entries
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
-        loop.call_soon(lambda: written.done() or written.set_result(None))
+        loop.call_soon(lambda: None if written.done() else written.set_result(None))
         return written
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -101,7 +101,7 @@ async def test_a_401_is_in_the_clients_dialect(path: str, dialect: str, stage: S
     reply = await post(application(replying()[0], directory=stage.directory), path, {})
     value = reply.json()
     assert reply.status_code == 401
-    shapes = {
+    shapes: dict[str, Callable[[], bool]] = {
         "openai_chat": lambda: value["error"]["code"] == "missing_api_key",
         "openai_responses": lambda: value["error"]["code"] == "missing_api_key",
         "anthropic": lambda: (value["type"], value["error"]["type"]) == ("error", "authentication_error"),
