@@ -14,7 +14,15 @@ TODAY = datetime.now(UTC).date().isoformat()
 
 
 def held(attempt: str, **facts: object) -> Entry:
-    given = {"run": "r", "tenant": "acme", "provider": "openai", "wire_model": "m", "model": "m", "budgets": [], **facts}
+    given = {
+        "run": "r",
+        "tenant": "acme",
+        "provider": "openai",
+        "wire_model": "m",
+        "model": "m",
+        "budgets": [],
+        **facts,
+    }
     return Entry("held", attempt, 500, given)
 
 
@@ -76,14 +84,19 @@ def test_nothing_is_freed_beside_a_running_gateway(ledger: Path, capsys: pytest.
 def test_costs_are_summed_by_what_is_asked(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "costs")[1].splitlines()[1].split() == [TODAY, "2", "6", "8", "1.50000025", "0"]
     rows = json.loads(run(capsys, "costs", "model", "run", "--json")[1])
-    assert [(row["model"], row["run"], row["usd"]) for row in rows] == [("m", "r", "1.50"), ("n", "other", "0.00000025")]
+    assert [(row["model"], row["run"], row["usd"]) for row in rows] == [
+        ("m", "r", "1.50"),
+        ("n", "other", "0.00000025"),
+    ]
     assert run(capsys, "costs", "day", "tenant", "--csv")[1].splitlines() == [
         "day,tenant,attempts,input tokens,output tokens,usd,unpriced",
         f"{TODAY},acme,2,6,8,1.50000025,0",
     ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), [(["costs", "moon"], "'moon'"), (["costs", "--since", "today"], "'today' is no date")])
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["costs", "moon"], "'moon'"), (["costs", "--since", "today"], "'today' is no date")]
+)
 def test_what_costs_cannot_tell(
     ledger: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,5 +130,3 @@ def test_no_ledger_is_said_plainly(
 def test_the_sandbox_has_a_till_of_its_own(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, complaint = run(capsys, "costs", "--sandbox")
     assert (status, "sandbox.sqlite3" in complaint) == (1, True)
-
-

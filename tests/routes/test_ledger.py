@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from counter import counter
 from harness import HELLO, application, get, post, replying
 from polyglot_cloud.app import Application
 from tenancy.stage import BY, Stage
+from test_booking import chat_plain
 
 CHAT = {"model": "gpt-6.1-terra", "messages": HELLO}
 PATH = "/v1/openai/chat/completions"
@@ -36,17 +38,24 @@ async def asked(app: Application, path: str, headers: dict[str, str] | None = No
 
 async def test_an_attempt_is_told_to_who_made_it(tmp_path: Path) -> None:
     with counter(tmp_path) as till:
-        app = application(replying()[0], till=till.till)
+        app = application(replying(httpx.Response(200, json=chat_plain("gpt-6.1-terra")))[0], till=till.till)
         reply = await post(app, PATH, {**CHAT}, headers={"x-run-id": "r", "x-agent": "a"})
         status, receipt = await asked(app, f"/v1/receipts/{reply.headers['x-polyglot-receipt']}")
         assert status == 200
         assert receipt["cost_usd"] == reply.headers["x-polyglot-cost-usd"]
-        assert (receipt["state"], receipt["run"], receipt["agent"], receipt["outcome"]) == ("settled", "r", "a", "complete")
+        assert (receipt["state"], receipt["run"], receipt["agent"], receipt["outcome"]) == (
+            "settled",
+            "r",
+            "a",
+            "complete",
+        )
         status, usage = await asked(app, "/v1/usage?since=2000-01-01&until=2000-12-31")
         assert (status, usage["data"], usage["cost_usd"]) == (200, [], "0.00")
 
 
-@pytest.mark.parametrize("query", ["since=x", "until=2026-13-01", "since=2026-02-01&until=2026-01-01", "since=2020-01-01"])
+@pytest.mark.parametrize(
+    "query", ["since=x", "until=2026-13-01", "since=2026-02-01&until=2026-01-01", "since=2020-01-01"]
+)
 async def test_days_that_cannot_be_asked_for(tmp_path: Path, query: str) -> None:
     with counter(tmp_path) as till:
         status, body = await asked(application(replying()[0], till=till.till), f"/v1/usage?{query}")
@@ -56,7 +65,11 @@ async def test_days_that_cannot_be_asked_for(tmp_path: Path, query: str) -> None
 async def test_one_tenant_sees_nothing_of_another(tmp_path: Path, stage: Stage) -> None:
     mine, theirs = key(stage, "acme"), key(stage, "other")
     with counter(tmp_path / "till") as till:
-        app = application(replying()[0], till=till.till, directory=stage.directory)
+        app = application(
+            replying(httpx.Response(200, json=chat_plain("gpt-6.1-terra")))[0],
+            till=till.till,
+            directory=stage.directory,
+        )
         reply = await post(app, PATH, CHAT, headers=mine)
         place = f"/v1/receipts/{reply.headers['x-polyglot-receipt']}"
         assert (await asked(app, place, mine))[0] == 200
@@ -67,7 +80,9 @@ async def test_one_tenant_sees_nothing_of_another(tmp_path: Path, stage: Stage) 
         assert refused[1]["error"]["code"] == nowhere[1]["error"]["code"]
         assert (await asked(app, place))[0] == 401
         day = "since=2026-01-01&until=2026-12-31"
-        assert (await asked(app, f"/v1/usage?{day}", mine))[1]["key"] != (await asked(app, f"/v1/usage?{day}", theirs))[1]["key"]
+        assert (await asked(app, f"/v1/usage?{day}", mine))[1]["key"] != (await asked(app, f"/v1/usage?{day}", theirs))[
+            1
+        ]["key"]
         assert (await asked(app, f"/v1/usage?{day}", theirs))[1]["data"] == []
 
 
