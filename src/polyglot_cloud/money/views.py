@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud.money.amounts import shown
 from polyglot_cloud.money.journal import Journal
 
 if TYPE_CHECKING:
-    from polyglot_cloud.money.store import Attempt, Axis, Cost
+    from polyglot_cloud.money.store import Attempt, Axis, Cost, Store
 
 _OF_THE_START = (
     "call",
@@ -31,10 +32,13 @@ class Views:
     """Of one open ledger."""
 
     def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    @cached_property
+    def _store(self) -> "Store":
         from polyglot_cloud.money.store import Store  # noqa: PLC0415  # it imports SQLAlchemy
 
-        self._journal = journal
-        self._store = Store(journal.path)
+        return Store(self._journal.path)
 
     async def attempt(self, id_: str) -> "Attempt | None":
         """Raises LedgerError."""
