@@ -100,7 +100,7 @@ def long(row: Row) -> Iterator[Case]:
                 yield Case(
                     f"long-cached{step:+}", row, usage, {"input": 10, "cache_read": prompt - 10, "output": 1_000}
                 )
-            for tier in row.tables.keys() - {"standard"}:
+            for tier in sorted(row.tables.keys() - {"standard"}):
                 usage = Usage(prompt, 1_000, tier=tier)
                 yield Case(f"long-{tier}{step:+}", row, usage, {"input": prompt, "output": 1_000}, tier)
 
