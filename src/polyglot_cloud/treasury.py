@@ -13,7 +13,7 @@ from polyglot_cloud.money.opening import open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import Settings
-from polyglot_cloud.tenancy import Declared, Directory, Store, Vendors, Watch, connect
+from polyglot_cloud.tenancy import Declared, Directory, Vendors, Watch
 
 SANDBOX_DATABASE = "sandbox.sqlite3"
 """The sandbox spends no money, and its till is another one."""
@@ -49,6 +49,8 @@ def places(settings: Settings, *, sandbox: bool = False) -> tuple[Path, Path]:
 @contextmanager
 def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) -> Iterator[Treasury]:
     """Raises SettingsError, LedgerError, TenancyError."""
+    from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
+
     declared = settings.configuration(rows)
     path, folder = places(settings, sandbox=sandbox)
     budgets = [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud import grants
 from polyglot_cloud.commands import shown
@@ -22,7 +22,10 @@ from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import Configuration
 from polyglot_cloud.settings.tables import meant
 from polyglot_cloud.settings.values import usd
-from polyglot_cloud.tenancy import UNCHANGED, Declared, Store, TenancyError, connect
+from polyglot_cloud.tenancy import UNCHANGED, Declared, TenancyError
+
+if TYPE_CHECKING:
+    from polyglot_cloud.tenancy import Store
 
 DATABASE = "polyglot.sqlite3"
 """The till's database, in POLYGLOT_DATA_DIR."""
@@ -40,7 +43,7 @@ Tell = Callable[[argparse.Namespace, "Desk"], str]
 class Desk:
     """Where the commands work, and as whom. `now` is in Unix microseconds."""
 
-    store: Store
+    store: "Store"
     providers: Sequence[str]
     now: Callable[[], int]
     by: str
@@ -48,6 +51,8 @@ class Desk:
     @classmethod
     def at(cls, folder: Path, declared: Configuration, rows: Collection[ProviderRow]) -> "Desk":
         """Raises TenancyError where the database cannot be used."""
+        from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
+
         store = Store(connect(folder / DATABASE), clock=_now, declared=Declared(declared.tenants, declared.keys))
         return cls(store, [row.name for row in rows], _now, f"cli {getpass.getuser()}@{socket.gethostname()}")
 

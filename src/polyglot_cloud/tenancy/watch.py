@@ -7,11 +7,13 @@ all the time.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from polyglot_cloud.tenancy.directory import Directory
 from polyglot_cloud.tenancy.records import StoreUnusable
-from polyglot_cloud.tenancy.store import Store
+
+if TYPE_CHECKING:
+    from polyglot_cloud.tenancy.store import Store
 
 log = logging.getLogger("polyglot_cloud.tenancy")
 
@@ -24,7 +26,7 @@ class Watch:
 
     def __init__(
         self,
-        store: Store,
+        store: "Store",
         directory: Directory,
         *,
         interval: float = INTERVAL,
