@@ -27,6 +27,7 @@ from polyglot_cloud.rows import Model, Price
 from polyglot_cloud.translate import Outbound
 
 MEDIA: frozenset[Need] = frozenset({"image", "file", "audio"})
+REMEMBERED = 1024
 BYTES_AN_OUTPUT_TOKEN = 16
 """Of a stream as it is forwarded, where no usage was told: an event's frame is larger than its words."""
 _ENDINGS: dict[str, Ending] = {
@@ -44,6 +45,8 @@ class Bookkeeper:
         self.till = till
         self._catalog = catalog
         self._today = today
+        self._day: date | None = None
+        self._prices: dict[tuple[str, str], tuple[Model | None, Price | None]] = {}
         self._budgets: dict[tuple[Any, ...], Budget] = {}
         self._zones: dict[str, str] = {}
 
@@ -86,8 +89,19 @@ class Bookkeeper:
         return found
 
     def priced(self, provider: str, model: str) -> tuple[Model | None, Price | None]:
-        """The catalog's row of a model as it is named on the wire, and its price today."""
-        today = self._today()
+        """The catalog's row of a model as it is named on the wire, and its price today. Kept for the day: a provider may answer by any
+        name, so there is a bound.
+        """
+        if (today := self._today()) != self._day:
+            self._day, self._prices = today, {}
+        known = self._prices.get((provider, model))
+        if known is None:
+            known = self._priced(provider, model, today)
+            if len(self._prices) < REMEMBERED:
+                self._prices[provider, model] = known
+        return known
+
+    def _priced(self, provider: str, model: str, today: date) -> tuple[Model | None, Price | None]:
         try:
             row = self._catalog.resolve(model, provider=provider, today=today, retired="pass").row
         except GatewayError:

@@ -12,7 +12,7 @@ from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.opening import open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
-from polyglot_cloud.settings import Settings
+from polyglot_cloud.settings import Configuration, Problem, Settings, SettingsError
 from polyglot_cloud.tenancy import Declared, Directory, Vendors, Watch
 
 SANDBOX_DATABASE = "sandbox.sqlite3"
@@ -21,14 +21,20 @@ SANDBOX_DATABASE = "sandbox.sqlite3"
 
 @dataclass(frozen=True, slots=True)
 class Treasury:
-    till: Till
-    directory: Directory
-    watch: Watch
+    """Without a till nothing is booked, and no budget applies; without a directory nobody is asked for a key."""
+
     notes: tuple[str, ...]
+    till: Till | None = None
+    directory: Directory | None = None
+    watch: Watch | None = None
 
     @asynccontextmanager
     async def watching(self, inner: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
         """While the block runs, keys that another process changes are known here within a second."""
+        if self.watch is None:
+            async with inner:
+                yield
+            return
         looking = asyncio.create_task(self.watch.run())
         try:
             async with inner:
@@ -48,11 +54,16 @@ def places(settings: Settings, *, sandbox: bool = False) -> tuple[Path, Path]:
 
 @contextmanager
 def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) -> Iterator[Treasury]:
-    """Raises SettingsError, LedgerError, TenancyError."""
-    from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
-
+    """Raises SettingsError, LedgerError, TenancyError; SettingsError too where POLYGLOT_LEDGER is off although something needs it."""
     declared = settings.configuration(rows)
     path, folder = places(settings, sandbox=sandbox)
+    if not is_wanted(settings, declared, path):
+        yield Treasury(
+            ("Nothing is booked: no budget, tenant or key is configured (POLYGLOT_LEDGER=on books all the same).",)
+        )
+        return
+    from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
+
     budgets = [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
     till = open_till(path, budgets)
     receipts = till.receipts(folder)
@@ -62,17 +73,28 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         try:
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
-            yield Treasury(
-                till,
-                directory,
-                Watch(store, directory),
-                tuple(_notes(till, directory, admin=settings.admin_key is not None)),
-            )
+            notes = tuple(_notes(till, directory, admin=settings.admin_key is not None))
+            yield Treasury(notes, till, directory, Watch(store, directory))
         finally:
             store.close()
     finally:
         till.close()
         receipts.close()
+
+
+def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
+    """Raises SettingsError where it is wanted and forbidden: a budget that nobody watches is none."""
+    configured = bool(declared.budgets or declared.tenants or declared.keys)
+    if settings.ledger == "off" and (configured or path.exists()):
+        raise SettingsError(
+            [
+                Problem(
+                    f"is off, but budgets, tenants or keys are configured, or there is a ledger: {path}. Leave it out, or take them away.",
+                    "POLYGLOT_LEDGER",
+                )
+            ]
+        )
+    return settings.ledger == "on" or configured or path.exists()
 
 
 def _notes(till: Till, directory: Directory, *, admin: bool) -> Iterator[str]:

@@ -97,6 +97,8 @@ def test_whose_credential_it_looks_like(secret: str, vendor: str | None) -> None
     assert (found is None) if vendor is None else (found is not None and vendor in found)
 
 
-@pytest.mark.parametrize("text", [keys.make(), "x" * 25, hashlib.sha256(b"x").hexdigest()], ids=["a key", "long", "a hash"])
+@pytest.mark.parametrize(
+    "text", [keys.make(), "x" * 25, hashlib.sha256(b"x").hexdigest()], ids=["a key", "long", "a hash"]
+)
 def test_what_could_be_a_secret_is_not_shown_as_an_id(text: str) -> None:
     assert text not in keys.shown_id(text)

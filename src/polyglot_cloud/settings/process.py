@@ -20,6 +20,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 WhenRetired = Literal["refuse", "successor", "pass"]
 WhichTransport = Literal["auto", "native", "httpx"]
 OnOff = Literal["on", "off"]
+Ledger = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     budget_zone: values.Zone = "UTC"
     data_dir: values.FilePath = Path("artifacts")
     receipts_dir: values.FilePath = Path("artifacts/costs")
+    ledger: Annotated[Ledger, values.choice("auto", "on", "off")] = "auto"
     log_level: Annotated[LogLevel, values.choice("debug", "info", "warning", "error")] = "info"
     catalog: values.FilePath | None = None
     aliases: values.Aliases = Field(default_factory=dict)

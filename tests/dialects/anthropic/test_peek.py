@@ -13,7 +13,11 @@ from polyglot_cloud.neutral import Peek
         ({}, "messages", Peek(None, stream=False)),
         ({"model": "m", "max_tokens": 5, "stream": True}, "/v1/messages", Peek("m", stream=True, max_tokens=5)),
         ({"model": None, "max_tokens": None, "stream": None}, "messages", Peek(None, stream=False)),
-        ({"model": "m", "stream": True, "max_tokens": 5}, "/v1/messages/count_tokens", Peek("m", stream=False, counting=True)),
+        (
+            {"model": "m", "stream": True, "max_tokens": 5},
+            "/v1/messages/count_tokens",
+            Peek("m", stream=False, counting=True),
+        ),
         ({"model": "m", "stream": "odd"}, "/v1/messages/count_tokens/", Peek("m", stream=False, counting=True)),
     ],
 )

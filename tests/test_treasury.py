@@ -1,0 +1,88 @@
+"""What is opened at a start, and what is left alone."""
+
+import asyncio
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from polyglot_cloud import catalog
+from polyglot_cloud.money.faults import LedgerBusy
+from polyglot_cloud.settings import Settings, SettingsError, load
+from polyglot_cloud.tenancy import Store, connect
+from polyglot_cloud.treasury import SANDBOX_DATABASE, opened, places
+
+ROWS = list(catalog.load().providers.values())
+
+
+def settings(folder: Path, **variables: str) -> Settings:
+    given = {f"POLYGLOT_{name.upper()}": value for name, value in variables.items()}
+    return load(
+        {"POLYGLOT_DATA_DIR": str(folder), "POLYGLOT_RECEIPTS_DIR": str(folder / "costs"), **given}, folder / "no.env"
+    )
+
+
+def test_without_budgets_and_keys_nothing_is_opened(tmp_path: Path) -> None:
+    with opened(settings(tmp_path / "data"), ROWS, sandbox=False) as found:
+        assert (found.till, found.directory) == (None, None)
+        assert "Nothing is booked" in found.notes[0]
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "variables", [{"ledger": "on"}, {"budget_usd_per_day": "1"}, {"budget_openai_usd_per_month": "2"}]
+)
+def test_a_budget_or_the_wish_opens_the_ledger_and_it_stays_open_from_then_on(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    for given in (variables, {}):
+        with opened(settings(tmp_path, **given), ROWS, sandbox=False) as found:
+            assert found.till is not None
+            assert found.till.path == tmp_path / "polyglot.sqlite3"
+            assert f"The ledger is {found.till.path}." in found.notes
+
+
+def test_the_sandbox_has_its_own(tmp_path: Path) -> None:
+    with opened(settings(tmp_path, ledger="on"), ROWS, sandbox=True) as found:
+        assert found.till is not None
+        assert found.till.path.name == SANDBOX_DATABASE
+    assert not places(settings(tmp_path))[0].exists()
+
+
+def test_two_processes_cannot_have_one_ledger(tmp_path: Path) -> None:
+    with opened(settings(tmp_path, ledger="on"), ROWS, sandbox=False), pytest.raises(LedgerBusy):  # noqa: SIM117  # the outer stays
+        with opened(settings(tmp_path, ledger="on"), ROWS, sandbox=False):
+            pass
+
+
+@pytest.mark.parametrize("variables", [{"budget_usd_per_day": "1"}, {"budget_grok_usd_per_week": "1"}])
+def test_a_budget_that_nobody_would_watch_stops_the_start(tmp_path: Path, variables: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="POLYGLOT_LEDGER"):
+        opened(settings(tmp_path, ledger="off", **variables), ROWS, sandbox=False).__enter__()
+
+
+def test_a_key_that_was_made_locks_the_gateway_and_a_later_one_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "polyglot.sqlite3"
+    store = Store(connect(path), clock=lambda: 1_795_000_000_000_000)
+    store.create_tenant("acme", by="test")
+    first = store.create_key("acme", by="test").secret
+
+    async def play() -> None:
+        with opened(settings(tmp_path), ROWS, sandbox=False) as found:
+            assert found.directory is not None
+            assert found.watch is not None
+            assert found.directory.locked
+            assert any("needs a key" in note for note in found.notes)
+            async with found.watching(nullcontext()):
+                second = store.create_key("acme", by="test").secret
+                found.watch.look()
+                for secret in (first, second):
+                    assert found.directory.identify([(b"authorization", f"Bearer {secret}".encode())]) is not None
+
+    asyncio.run(play())
+    store.close()
+
+
+def test_an_admin_key_is_told_to_open_nothing_yet(tmp_path: Path) -> None:
+    with opened(settings(tmp_path, ledger="on", admin_key="0123456789abcdef" * 2), ROWS, sandbox=False) as found:
+        assert any("POLYGLOT_ADMIN_KEY" in note for note in found.notes)
