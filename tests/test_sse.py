@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from polyglot_cloud import sse
 from polyglot_cloud.errors import BrokenReply
-from polyglot_cloud.sse import Decoder, Record, comment, encode, parse
+from polyglot_cloud.sse import Decoder, Record, comment, encode, is_run, parse
 
 
 def decoded(pieces: list[bytes]) -> list[Record]:
@@ -109,3 +109,21 @@ def test_a_long_event_in_small_pieces_is_not_looked_through_at_each_of_them() ->
     decoder._buffer = Unsearched(b"data: ")  # what is asked of it is what the test is about
     assert [record for _ in range(100) for record in decoder.feed(b"x")] == []
     assert decoder.feed(b"\n\n") == [Record("", b"x" * 100, b"data: " + b"x" * 100 + b"\n\n")]
+
+
+@pytest.mark.parametrize(
+    ("piece", "lines", "run"),
+    [
+        (b"data: {}\n\n", 2, True),
+        (b"data: {}\n\n" * 3, 2, True),
+        (b"event: a\ndata: {}\n\n", 3, False),  # begins otherwise
+        (b"data: {}\n\ndata: [DONE]\n\n", 2, False),
+        (b"data: {}\n\n: ping\n\ndata: {}\n\n", 2, False),
+        (b"data: {}\ndata: {}\n\n", 2, False),  # one event of two lines
+        (b"data: {}\n\ndata: {}\n", 2, False),
+        (b"data: {}\r\n\r\n", 2, False),
+        (b"", 2, False),
+    ],
+)
+def test_a_run_of_events_is_told_by_counting(piece: bytes, lines: int, run: bool) -> None:
+    assert is_run(piece, b"data: {", lines=lines) is run

@@ -144,6 +144,20 @@ def _parse_lines(raw: bytes) -> Record:
     return Record(event, data[0] if len(data) == 1 else b"\n".join(data), raw)
 
 
+def is_run(piece: bytes, opening: bytes, *, lines: int) -> bool:
+    """Whether these are whole events, one after the other, each of so many lines, its blank one counted, from `opening` to a brace. What
+    stands in JSON holds no line's end, so to count is enough.
+    """
+    events = piece.count(b"\n\n")
+    return (
+        piece.startswith(opening)
+        and piece.endswith(b"}\n\n")
+        and piece.count(b"\n\n" + opening) == events - 1
+        and piece.count(b"\n") == lines * events
+        and b"\r" not in piece
+    )
+
+
 def encode(data: bytes, event: str = "") -> bytes:
     """One event on the wire. `data` must be a single line, as JSON from `wire.encode` is."""
     head = b"event: " + event.encode() + b"\n" if event else b""

@@ -26,7 +26,7 @@ from polyglot_cloud.neutral import (
     ThinkingDelta,
     ToolCall,
 )
-from polyglot_cloud.sse import Record
+from polyglot_cloud.sse import Record, is_run
 from polyglot_cloud.wire import InvalidJson, decode
 
 
@@ -315,14 +315,7 @@ _PIECE = b"event: content_block_delta\ndata: {"
 
 def is_mere_run(piece: bytes) -> bool:
     """Whole events that arrived together, all of them pieces of a block. No text can hold a line's end: in JSON it is escaped."""
-    events = piece.count(b"\n\n")
-    return (
-        piece.startswith(_PIECE)
-        and piece.endswith(b"}\n\n")
-        and piece.count(b"\n\n" + _PIECE) == events - 1
-        and piece.count(b"\n") == 3 * events
-        and b"\r" not in piece
-    )
+    return is_run(piece, _PIECE, lines=3)
 
 
 def is_mere_content(record: Record) -> bool:

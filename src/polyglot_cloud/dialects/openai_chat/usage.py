@@ -7,7 +7,7 @@ from polyglot_cloud import wire
 from polyglot_cloud.dialects import Meter
 from polyglot_cloud.dialects.openai_chat.fields import Object
 from polyglot_cloud.neutral import Usage
-from polyglot_cloud.sse import Record
+from polyglot_cloud.sse import Record, is_run
 
 # (where it stands, its name there, its name in Usage.details)
 _DETAILS = (
@@ -157,18 +157,13 @@ def is_mere_content(record: Record) -> bool:
 
 def is_mere_run(piece: bytes) -> bool:
     """The same of whole events that arrived together: counted, not looked at one by one."""
-    events = piece.count(b"\n\n")
     open_ends = piece.count(b'"finish_reason":null')
     return (
-        piece.startswith(b"data: {")
-        and piece.endswith(b"}\n\n")
-        and piece.count(b"\n\ndata: {") == events - 1
-        and piece.count(b"\n") == 2 * events
-        and open_ends >= events
+        is_run(piece, b"data: {", lines=2)
+        and open_ends >= piece.count(b"\n\n")
         and piece.count(b'"finish_reason"') == open_ends
         and piece.count(b'"usage"') == piece.count(b'"usage":null')
         and b'"error"' not in piece
-        and b"\r" not in piece
     )
 
 

@@ -51,7 +51,7 @@ from polyglot_cloud.neutral import (
     ThinkingDelta,
     ToolCall,
 )
-from polyglot_cloud.sse import Record
+from polyglot_cloud.sse import Record, is_run
 
 _STRIDE = 1 << 20
 """Block index = output_index * _STRIDE + content_index: the order of the indexes is the order of the output, whatever opens first."""
@@ -454,14 +454,7 @@ _PIECE = b"event: response.output_text.delta\ndata: {"
 
 def is_mere_run(piece: bytes) -> bool:
     """Whole events that arrived together, all of them pieces of text. No text can hold a line's end: in JSON it is escaped."""
-    events = piece.count(b"\n\n")
-    return (
-        piece.startswith(_PIECE)
-        and piece.endswith(b"}\n\n")
-        and piece.count(b"\n\n" + _PIECE) == events - 1
-        and piece.count(b"\n") == 3 * events
-        and b"\r" not in piece
-    )
+    return is_run(piece, _PIECE, lines=3)
 
 
 def is_mere_content(record: Record) -> bool:
