@@ -5,9 +5,10 @@ The line is the swarm's (the gateway on port 6120 reads and sums such files): it
 
 import hashlib
 import json
-import re
+import string
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 DEFAULT = "default"
@@ -17,6 +18,7 @@ LONGEST = 200
 MARK = 32
 """Digits of an entry's hash that stand in its line: enough to tell another ledger's entry from this one's."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # the swarm writes UTC without saying so
+_PLAIN = frozenset(f"{string.ascii_letters}{string.digits}_.-".encode())
 _STATUS = {"complete": "success", "timed_out": "timeout"}
 _OURS = ("tenant", "key", "face", "client_dialect", "upstream_dialect", "wire_model")
 _OURS_AT_THE_END = ("cost_source", "price", "usage", "timings", "outcome", "losses", "edits", "estimated")
@@ -44,6 +46,7 @@ class Receipt:
         return run
 
 
+@lru_cache(maxsize=4096)
 def file_name(run: str | None) -> str:
     """A name for a run's file: the run's id where that is a plain name, and never the name of another run or a place elsewhere.
 
@@ -53,7 +56,7 @@ def file_name(run: str | None) -> str:
     if run is None:
         return f"{DEFAULT}.jsonl"
     raw = run.encode("utf-8", "surrogatepass")
-    name = "".join(chr(byte) if re.match(rb"[A-Za-z0-9_.-]", bytes([byte])) else f"%{byte:02X}" for byte in raw)
+    name = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
     if name in {"", DEFAULT} or name.startswith("."):
         name = f"%{raw[0]:02X}{name[1:]}" if raw else "%"
     if len(name) > LONGEST - 80:
