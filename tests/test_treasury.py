@@ -81,8 +81,3 @@ def test_a_key_that_was_made_locks_the_gateway_and_a_later_one_is_seen(tmp_path:
 
     asyncio.run(play())
     store.close()
-
-
-def test_an_admin_key_is_told_to_open_nothing_yet(tmp_path: Path) -> None:
-    with opened(settings(tmp_path, ledger="on", admin_key="0123456789abcdef" * 2), ROWS, sandbox=False) as found:
-        assert any("POLYGLOT_ADMIN_KEY" in note for note in found.notes)

@@ -136,7 +136,9 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         if options.sandbox:
             accesses, companions = sandboxed(accesses, stack)
         choice = transport_choice(settings, accesses, os.environ)
-        house = stack.enter_context(treasury.opened(settings, list(rows.providers.values()), sandbox=options.sandbox))
+        house = stack.enter_context(
+            treasury.opened(settings, list(rows.providers.values()), sandbox=options.sandbox, choice=choice)
+        )
         parts = Parts(transport=open_transport(choice), till=house.till, directory=house.directory)
         application = create_app(settings, rows, accesses, parts)
         notes = [*openings(settings), *([choice.told] if choice.told else []), *house.notes]

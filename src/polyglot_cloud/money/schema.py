@@ -36,7 +36,10 @@ journal = Table(
     Column("nano", Integer, nullable=False),
     Column("facts", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Index("journal_alerts", "at", sqlite_where=text("kind IN ('alerted', 'delivered', 'undelivered')")),
 )
+ABOUT_ALERTS = text("kind IN ('alerted', 'delivered', 'undelivered')")
+"""SQLite takes the index where a query says this to the letter."""
 
 attempts = Table(
     "attempts",
@@ -116,8 +119,11 @@ MIGRATIONS: list[tuple[str, ...]] = [
             " PRIMARY KEY (budget, start, percent))"
         ),
     ),
+    ("CREATE INDEX journal_alerts ON journal (at) WHERE kind IN ('alerted', 'delivered', 'undelivered')",),
 ]
-"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it."""
+"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it; 3: an index for
+the alerts that are owed.
+"""
 
 VERSION = "version"
 PROJECTED = "projected"

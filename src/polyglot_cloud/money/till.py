@@ -8,20 +8,24 @@ The journal is the truth, the book what this process knows of it. The ledger's f
 cannot be written is not answered, unless `unbooked` allows it.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyglot_cloud import wire
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Alert, Budget, Spent
 from polyglot_cloud.money.commits import Commit
-from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, spelled
+from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, line_of, spelled
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
+from polyglot_cloud.money.notices import Notice
+from polyglot_cloud.money.outbox import Outbox
 from polyglot_cloud.money.verdicts import OverHeld, OverSpent
 from polyglot_cloud.money.views import Views
 
@@ -63,6 +67,7 @@ class Till:
         self._unbooked = unbooked
         self._patience = patience
         self._recall = recall
+        self._listening: list[Callable[[Notice], None]] = []
 
     def remember(self, budgets: Iterable[Budget]) -> None:
         """Lets what was spent under these budgets before count on. To be called before they are used, once for each; may take a query."""
@@ -83,6 +88,14 @@ class Till:
     def views(self) -> Views:
         """What this ledger tells of itself."""
         return Views(self._journal)
+
+    def on_alert(self, listen: Callable[[Notice], None]) -> None:
+        """`listen` is called in the event loop with every alert from now on, once its entry is on its way to the disk."""
+        self._listening.append(listen)
+
+    def outbox(self) -> Outbox:
+        """The alerts that are still to be delivered."""
+        return Outbox(self._journal)
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""
@@ -152,12 +165,14 @@ class Till:
         self._journal.add(lines)
 
     def _alerted(self, alert: Alert, now: int) -> Line:
-        budget = alert.budget
+        budget, notice = alert.budget, Notice.of(alert, now)
         log.warning(
             "budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit)
         )
-        facts = {"budget": budget.id, "percent": alert.percent, "start": alert.start}
-        return "alerted", "", alert.spent, spelled(facts), now
+        log.info("%s", wire.encode(notice.document()).decode())
+        for listen in self._listening:  # later, so that whoever fails over it keeps nothing from being booked
+            asyncio.get_running_loop().call_soon(listen, notice)
+        return line_of(notice.entry(), now)
 
     def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
         now = self._clock()
