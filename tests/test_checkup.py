@@ -92,6 +92,8 @@ Beta (beta), no port of its own
   default    b-one (catalog)
   ✗ BETA_API_KEY not found in .env. Please add it: BETA_API_KEY=sk-... Keys are made at https://alpha.example/keys.
 
+Administration of tenants and keys, off: POLYGLOT_ADMIN_KEY opens it
+
 Settings
 """
     )

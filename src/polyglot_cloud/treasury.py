@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from polyglot_cloud.administration.api import Desk, administration
+from polyglot_cloud.asgi import App
 from polyglot_cloud.commands.tenancy import DATABASE
 from polyglot_cloud.courier import LAST_WORDS, Courier, Webhook
 from polyglot_cloud.money.budgets import Budget
@@ -30,6 +32,12 @@ class Treasury:
     directory: Directory | None = None
     watch: Watch | None = None
     courier: Courier | None = None
+    administration: App | None = None
+
+    @property
+    def keyed(self) -> bool:
+        """Every request is asked for a key, now and as long as this process lives."""
+        return self.directory is not None and self.directory.locked
 
     @asynccontextmanager
     async def watching(self, inner: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
@@ -82,7 +90,11 @@ def opened(
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
             courier = courier_of(settings, till, directory, choice)
-            yield Treasury(tuple(_notes(till, directory, courier)), till, directory, Watch(store, directory), courier)
+            admin = administration_of(settings, Desk(
+                store, directory, till.upkeep(), [row.name for row in rows], settings.budget_zone, till.own, _now
+            ))  # fmt: skip
+            notes = tuple(_notes(till, directory, courier))
+            yield Treasury(notes, till, directory, Watch(store, directory), courier, admin)
         finally:
             store.close()
     finally:
@@ -108,14 +120,20 @@ def courier_of(settings: Settings, till: Till, directory: Directory, choice: Cho
     return courier
 
 
+def administration_of(settings: Settings, desk: Desk) -> App | None:
+    """The app of the administration; None where no key opens one."""
+    return administration(desk, settings.admin_key.reveal()) if settings.admin_key is not None else None
+
+
 def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
     """Raises SettingsError where it is wanted and forbidden: a budget that nobody watches is none."""
-    configured = bool(declared.budgets or declared.tenants or declared.keys)
+    configured = bool(declared.budgets or declared.tenants or declared.keys or settings.admin_key)
     if settings.ledger == "off" and (configured or path.exists()):
         raise SettingsError(
             [
                 Problem(
-                    f"is off, but budgets, tenants or keys are configured, or there is a ledger: {path}. Leave it out, or take them away.",
+                    "is off, but budgets, tenants, keys or the administration are configured, or there is a ledger: "
+                    f"{path}. Leave it out, or take them away.",
                     "POLYGLOT_LEDGER",
                 )
             ]

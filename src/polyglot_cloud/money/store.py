@@ -142,7 +142,12 @@ class Store:
         if attempt is None or attempt.state != "unknown":
             state = "there is no such attempt" if attempt is None else f"it is {attempt.state}"
             raise LookupError(f"{id_} cannot be freed: {state}. `polyglot-cloud ledger unknown` lists those that can.")
-        return Entry("freed", id_, attempt.bound, facts)
+        return self.entry_freeing(attempt, facts)
+
+    @staticmethod
+    def entry_freeing(attempt: Attempt, facts: dict[str, Any]) -> Entry:
+        """Of an attempt that is known to be unknown."""
+        return Entry("freed", attempt.id, attempt.bound, facts)
 
     def spent(self, axis: Axis | None, value: str | None, start: int, end: int | None) -> int:
         """Nano-dollars of the attempts begun in [start, end) microseconds, open and unknown ones at their bounds.

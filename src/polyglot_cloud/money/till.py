@@ -19,17 +19,19 @@ from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
-from polyglot_cloud.money.budgets import Alert, Budget, Spent
+from polyglot_cloud.money.budgets import Alert, Budget
 from polyglot_cloud.money.commits import Commit
 from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, line_of, spelled
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.notices import Notice
 from polyglot_cloud.money.outbox import Outbox
+from polyglot_cloud.money.upkeep import Upkeep
 from polyglot_cloud.money.verdicts import OverHeld, OverSpent
 from polyglot_cloud.money.views import Views
 
 if TYPE_CHECKING:
+    from polyglot_cloud.money.opening import Recall
     from polyglot_cloud.money.receipts import Follower
 
 log = logging.getLogger("polyglot_cloud.money")
@@ -53,7 +55,7 @@ class Till:
         clock: Callable[[], int],
         unbooked: bool = False,
         patience: int = PATIENCE,
-        recall: Callable[[Iterable[Budget]], list[Spent]] | None = None,
+        recall: "Recall | None" = None,
     ) -> None:
         """`recall` tells what was spent under budgets before this process; None: nothing was."""
         self._book = book
@@ -96,6 +98,17 @@ class Till:
     def outbox(self) -> Outbox:
         """The alerts that are still to be delivered."""
         return Outbox(self._journal)
+
+    def upkeep(self) -> Upkeep:
+        """What an operator asks of this till. Raises ValueError where it was opened without a way to look back."""
+        if self._recall is None:
+            raise ValueError("a till that cannot recall what was spent tells no operator of it")
+        return Upkeep(self._book, self._journal, self._recall, self._clock)
+
+    @property
+    def own(self) -> tuple[Budget, ...]:
+        """The budgets of the process and of providers."""
+        return tuple(budget for budgets in self._budgets.values() for budget in budgets)
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""
