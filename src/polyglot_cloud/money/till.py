@@ -27,7 +27,7 @@ from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.notices import Notice
 from polyglot_cloud.money.outbox import Outbox
 from polyglot_cloud.money.upkeep import Upkeep
-from polyglot_cloud.money.verdicts import OverHeld, OverSpent
+from polyglot_cloud.money.verdicts import OverHeld, OverSpent, words
 from polyglot_cloud.money.views import Views
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Till:
         if self._journal.failure is not None and not self._unbooked:
             raise LedgerDown(f"{self._journal.failure} No call is sent that could not be booked.")
         if budgets:
-            facts["budgets"] = await self._hold(attempt, bound, budgets)
+            facts["budgets"] = await self._hold(attempt, bound, budgets, facts)
         try:
             line: Line = ("held", attempt, _bookable(bound.nano) if bound else 0, spelled(facts), self._clock())
             return Tab(self, attempt, bound, self._journal.add([line]), held=bool(budgets))
@@ -145,7 +145,9 @@ class Till:
             self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
             raise
 
-    async def _hold(self, attempt: str, bound: Bound | None, budgets: Sequence[Budget]) -> list[dict[str, Any]]:
+    async def _hold(
+        self, attempt: str, bound: Bound | None, budgets: Sequence[Budget], facts: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
         if bound is None:
             raise Unbounded(
                 "A budget applies to this call, and what it may cost is not known: the catalog has no price, no input limit or no "
@@ -158,9 +160,11 @@ class Till:
             except OverHeld:
                 hold = await self._book.wait(attempt, budgets, bound.nano, now + self._patience)
         except OverSpent as refusal:
-            raise BudgetSpent(f"The budget is used up: {refusal}.", resets_at=refusal.resets_at) from None
+            told = words(refusal, facts.get("tenant"), facts.get("key"))
+            raise BudgetSpent(f"The budget is used up: {told}.", resets_at=refusal.resets_at) from None
         except OverHeld as refusal:
-            raise BudgetHeld(f"The budget has no room at the moment: {refusal}.", retry_after=AGAIN) from None
+            told = words(refusal, facts.get("tenant"), facts.get("key"))
+            raise BudgetHeld(f"The budget has no room at the moment: {told}.", retry_after=AGAIN) from None
         scopes = {budget.id: budget.scope for budget in budgets}
         return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows]
 
