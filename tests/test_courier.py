@@ -14,6 +14,7 @@ import pytest
 
 from counter import DOLLAR, START, Counter, counter, day
 from harness import catalog_with
+from polyglot_cloud import __version__
 from polyglot_cloud.courier import DAY, SECOND, Courier, Webhook
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Budget
@@ -131,7 +132,7 @@ async def test_an_alert_is_posted_once_signed_and_written_down(tmp_path: Path) -
     assert headers["x-polyglot-signature"] == f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}"
     told = json.loads(body)
     assert told.pop("id").startswith("alr_")
-    assert told.pop("gateway")["name"] == "polyglot-cloud"
+    assert told.pop("gateway") == {"name": "polyglot-cloud", "version": __version__, "sandbox": False}
     assert told == {
         "event": "budget_alert", "budget": "process/day", "scope": "process", "period": "day", "tenant": None, "percent": 75,
         "spent_usd": "0.75", "limit_usd": "1.00", "window": {"start": "2026-11-22T00:00:00Z", "end": "2026-11-23T00:00:00Z"},

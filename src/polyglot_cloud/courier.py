@@ -80,7 +80,8 @@ class _Plan:
 
 
 class Courier:
-    """For one event loop. `tenant_of` tells whose a scope is, None where it is nobody's; `clock` is in Unix microseconds.
+    """For one event loop. `tenant_of` tells whose a scope is, None where it is nobody's; `sandbox`: no money is spent, and
+    it is said; `clock` is in Unix microseconds.
 
     Raises BadTransport where the webhook cannot be reached as `choice` says.
     """
@@ -93,6 +94,7 @@ class Courier:
         clock: Callable[[], int],
         choice: Choice | None = None,
         tenant_of: Callable[[str], str | None] = lambda _: None,
+        sandbox: bool = False,
         sleep: Sleep = asyncio.sleep,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -101,6 +103,7 @@ class Courier:
         self._clock = clock
         self._transport = open_transport(choice)
         self._tenant_of = tenant_of
+        self._gateway = {"name": "polyglot-cloud", "version": __version__, "sandbox": sandbox}
         self._sleep = sleep
         self._draw = draw
         self._plans: dict[int, _Plan] = {}
@@ -180,7 +183,7 @@ class Courier:
         notice = owed.notice
         return wire.encode({
             "id": owed.id, **notice.document(), "tenant": self._tenant_of(notice.scope),
-            "sent_at": moment(self._clock() // SECOND), "gateway": {"name": "polyglot-cloud", "version": __version__},
+            "sent_at": moment(self._clock() // SECOND), "gateway": self._gateway,
         })  # fmt: skip
 
     def _put_off(self, owed: Owed, plan: _Plan, wait: float | None, why: str) -> None:

@@ -89,7 +89,7 @@ def opened(
         try:
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
-            courier = courier_of(settings, till, directory, choice)
+            courier = courier_of(settings, till, directory, choice, sandbox=sandbox)
             admin = administration_of(settings, Desk(
                 store, directory, till.upkeep(), [row.name for row in rows], settings.budget_zone, till.own, _now
             ))  # fmt: skip
@@ -102,8 +102,10 @@ def opened(
         receipts.close()
 
 
-def courier_of(settings: Settings, till: Till, directory: Directory, choice: Choice | None) -> Courier | None:
-    """Who delivers alerts; None where no webhook is set."""
+def courier_of(
+    settings: Settings, till: Till, directory: Directory, choice: Choice | None, *, sandbox: bool
+) -> Courier | None:
+    """Who delivers alerts; None where no webhook is set. Raises BadTransport."""
     if settings.alert_webhook is None:
         return None
     secret = settings.alert_webhook_secret
@@ -115,7 +117,7 @@ def courier_of(settings: Settings, till: Till, directory: Directory, choice: Cho
         return name if kind == "tenant" else principal.tenant if principal is not None else None
 
     way = replace(choice or Choice(), urls=(webhook.url,))
-    courier = Courier(till.outbox(), webhook, clock=_now, choice=way, tenant_of=tenant_of)
+    courier = Courier(till.outbox(), webhook, clock=_now, choice=way, tenant_of=tenant_of, sandbox=sandbox)
     till.on_alert(courier.hear)
     return courier
 

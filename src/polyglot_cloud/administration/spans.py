@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-_SPAN = re.compile(r"(\d{1,6})(s|m|h|d|w)")
+_SPAN = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MICRO = 1_000_000
 _LONGEST = 5200 * 604_800 * MICRO
