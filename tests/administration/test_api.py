@@ -152,6 +152,8 @@ async def test_the_life_of_a_tenant(house: House) -> None:
     assert (await house.ask("DELETE", "/tenants/acme"))[0] == 409
     assert (await house.ask("PATCH", "/tenants/below", {"parent": None}))[1]["parent"] is None
     assert (await house.ask("POST", "/keys", {"tenant": "acme"}))[0] == 201
+    _, shown = await house.ask("GET", "/tenants/acme")
+    assert (shown["title"], [key["state"] for key in shown["keys"]]) == ("Acme", ["holds"])
     assert (await house.ask("DELETE", "/tenants/acme"))[0] == 409
     assert (await house.ask("DELETE", "/tenants/acme?with_keys=true"))[1]["deleted"] is not None
     assert (await house.ask("GET", "/tenants/acme"))[0] == 404
@@ -284,6 +286,26 @@ async def test_what_cannot_be_done_is_told_and_nothing_is_changed(
 async def test_all_faults_of_a_body_are_told_at_once(house: House) -> None:
     _, found = await house.ask("POST", "/tenants", {"tags": [1], "x": 1})
     assert [fault["member"] for fault in found["error"]["faults"]] == ["id", "tags[1]", "x"]
+
+
+async def test_who_leaves_before_the_body_is_whole_changes_nothing(house: House) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [
+        (b"host", b"localhost"),
+        (b"authorization", f"Bearer {KEY}".encode()),
+        (b"content-type", b"application/json"),
+    ]
+    scope = {"type": "http", "method": "POST", "path": "/admin/tenants", "query_string": b"", "headers": headers}
+    await house.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert house.audit() == []
 
 
 async def test_a_body_that_is_too_large_is_not_read(house: House) -> None:
