@@ -166,6 +166,16 @@ async def test_it_is_tried_again_at_growing_intervals_and_when_asked_to(tmp_path
     assert (len(hook.seen), delivered.facts["tries"], delivered.facts["status"]) == (5, 5, 200)
 
 
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 599, 304])
+async def test_what_may_pass_is_tried_again(status: int, tmp_path: Path) -> None:
+    async with receiver(f"{status} No") as hook:
+        with counter(tmp_path, CAP) as desk:
+            async with running(courier(desk, hook)):
+                await spend(desk, DOLLAR * 3 // 4, CAP)
+                (delivered,) = await ended(desk, "delivered")
+    assert (delivered.facts["tries"], len(hook.seen)) == (2, 2)
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 410])
 async def test_what_the_receiver_refuses_is_given_up_and_told(
     status: int, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -151,10 +151,8 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
 
         def on_ready(bound: list[Bound]) -> None:
             settle()
-            told = start_up(
-                application, accesses, bound, notes, admin=admin.url if admin else None, sandbox=options.sandbox
-            )
-            print(told, flush=True)
+            row = admin.row if admin else None
+            print(start_up(application, accesses, bound, notes, admin=row, sandbox=options.sandbox), flush=True)
 
         server.run(
             server.serve(
@@ -188,10 +186,10 @@ def limits_of(settings: Settings) -> server.Limits:
 
 @dataclass(frozen=True, slots=True)
 class Administered:
-    """The administration, as it is served."""
+    """The administration, as it is served, and its row in the table at the start."""
 
     companion: server.Companion
-    url: str
+    row: tuple[str, str, str, str]
 
 
 def administered(settings: Settings, admin: App | None, stack: ExitStack) -> Administered | None:
@@ -202,7 +200,9 @@ def administered(settings: Settings, admin: App | None, stack: ExitStack) -> Adm
     (opening,) = open_ports("127.0.0.1", [port])
     listening = stack.enter_context(opening.sockets[0])
     listening.setblocking(False)
-    return Administered(server.Companion("the administration", admin, listening), f"{opening.bound().url}/admin")
+    key = f"found (POLYGLOT_ADMIN_KEY, {settings.origin('POLYGLOT_ADMIN_KEY')})"  # a file in the current folder may have opened it
+    row = "administration", f"{opening.bound().url}/admin", "", key
+    return Administered(server.Companion("the administration", admin, listening), row)
 
 
 def sandboxed(accesses: Mapping[str, Access], stack: ExitStack) -> tuple[dict[str, Access], list[server.Companion]]:
@@ -235,7 +235,7 @@ def start_up(
     notes: Sequence[str],
     *,
     sandbox: bool,
-    admin: str | None = None,
+    admin: tuple[str, str, str, str] | None = None,
 ) -> str:
     """One table of what listens where, and what is worth knowing."""
     faces = application.faces()
@@ -244,7 +244,7 @@ def start_up(
         (each.provider, f"{each.url}/v1", faces[each.provider].default or "none", key_word(accesses[each.provider]))
         for each in bound
     ]
-    lines += [("administration", admin, "", "POLYGLOT_ADMIN_KEY")] if admin else []
+    lines += [admin] if admin else []
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     text = [
         "",
