@@ -119,7 +119,7 @@ class Courier:
         self._news.set()
 
     def stop(self) -> None:
-        """Ends `run`, after a try of what was not tried yet. Who cannot wait cancels it: nothing is lost."""
+        """Ends `run`, after a try of what is due. Who cannot wait cancels it: nothing is lost."""
         self._stopping = True
         self._news.set()
 
@@ -150,7 +150,7 @@ class Courier:
 
     async def _attend(self, owed: Owed, plan: _Plan) -> None:
         now = self._clock()
-        if plan.due is None or now < plan.due or (self._stopping and plan.tries):
+        if plan.due is None or now < plan.due:
             return
         if now >= _last(owed):
             await self._end(owed, plan, "undelivered", {"why": "a day is over"})

@@ -411,6 +411,7 @@ async def test_freeing_gives_a_budget_back_no_more_than_the_ledger_takes_out_of_
     facts = {"call": "c", "tenant": "acme", "provider": "openai"}
     desk = Counter(path)
     (await desk.till.open(facts, bounded(9), [])).settle(5, "complete", {})
+    (await desk.till.open({**facts, "provider": "grok", "tenant": "other"}, bounded(9), [])).settle(7, "complete", {})
     tab = await desk.till.open(facts, bounded(100), [])
     await tab.written()
     desk.till.close()
@@ -420,9 +421,9 @@ async def test_freeing_gives_a_budget_back_no_more_than_the_ledger_takes_out_of_
         for period in ("day", "once")
     ]
     desk = Counter(path, budgets)
-    assert [desk.spent(budget) for budget in budgets] == [105, 105, 105, 105, 0, 0, 105, 105]
+    assert [desk.spent(budget) for budget in budgets] == [112, 112, 105, 105, 7, 7, 105, 105]
     await desk.till.upkeep().free(tab.attempt, "ada", "why")
-    assert [desk.spent(budget) for budget in budgets] == [5, 5, 5, 5, 0, 0, 5, 5]
+    assert [desk.spent(budget) for budget in budgets] == [12, 12, 5, 5, 7, 7, 5, 5]
     desk.till.close()
 
 
