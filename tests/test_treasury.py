@@ -10,6 +10,7 @@ from polyglot_cloud import catalog
 from polyglot_cloud.money.faults import LedgerBusy
 from polyglot_cloud.settings import Settings, SettingsError, load
 from polyglot_cloud.tenancy import Store, connect
+from polyglot_cloud.transport import Choice, NativeTransport, Proxies
 from polyglot_cloud.treasury import SANDBOX_DATABASE, opened, places
 
 ROWS = list(catalog.load().providers.values())
@@ -108,6 +109,15 @@ def test_a_webhook_is_served_while_the_gateway_runs_and_told_by_its_host(tmp_pat
                 await asyncio.sleep(0)
 
     asyncio.run(play())
+
+
+def test_the_webhook_is_reached_as_the_environment_says(tmp_path: Path) -> None:
+    behind = Choice(proxies=Proxies({"https": "http://127.0.0.1:9"}))
+    given = {"alert_webhook": "https://hooks.example/T0", "ledger": "on"}
+    for choice, native in ((behind, False), (None, True)):
+        with opened(settings(tmp_path, **given), ROWS, sandbox=False, choice=choice) as found:
+            assert found.courier is not None
+            assert isinstance(found.courier._transport, NativeTransport) is native
 
 
 def test_whose_a_budget_is(tmp_path: Path) -> None:
