@@ -9,7 +9,7 @@ from pathlib import Path
 
 from polyglot_cloud.commands.tenancy import DATABASE
 from polyglot_cloud.money.budgets import Budget
-from polyglot_cloud.money.opening import open_till
+from polyglot_cloud.money.opening import Glance, open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import Configuration, Problem, Settings, SettingsError
@@ -64,8 +64,7 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         return
     from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
 
-    budgets = [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
-    till = open_till(path, budgets)
+    till = open_till(path, _of_the_process(declared))
     receipts = till.receipts(folder)
     try:
         given = Declared(declared.tenants, declared.keys)
@@ -80,6 +79,17 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
     finally:
         till.close()
         receipts.close()
+
+
+def glance(settings: Settings, rows: Sequence[ProviderRow]) -> Glance:
+    """The budgets of the process and of providers as the ledger has them, beside a running gateway. Raises SettingsError, LedgerError."""
+    path, _ = places(settings)
+    budgets = _of_the_process(settings.configuration(rows))
+    return Glance(path if path.exists() else None, budgets)
+
+
+def _of_the_process(declared: Configuration) -> list[Budget]:
+    return [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
 
 
 def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:

@@ -19,7 +19,7 @@ from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
-from polyglot_cloud.money.budgets import Alert, Budget, Spent
+from polyglot_cloud.money.budgets import Alert, Budget, Spent, Standing, untouched
 from polyglot_cloud.money.entries import Entry, Outcome
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
@@ -99,6 +99,11 @@ class Till:
     def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]:
         """The budgets that a call to this provider must keep."""
         return (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()), *own)
+
+    def standing(self, budget: Budget) -> Standing:
+        """How a budget stands now."""
+        now = self._clock()
+        return self._book.standing(budget, now) or untouched(budget, now // MICRO)
 
     async def open(self, facts: Mapping[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
         """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown."""
