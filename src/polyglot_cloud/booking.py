@@ -63,17 +63,17 @@ class Prices:
             self._day, self._prices = today, {}
         known = self._prices.get((provider, model))
         if known is None:
-            known = self._priced(provider, model, today)
+            known = self.priced_on(provider, model, today)
             if len(self._prices) < REMEMBERED:
                 self._prices[provider, model] = known
         return known
 
-    def _priced(self, provider: str, model: str, today: date) -> tuple[Model | None, Price | None]:
+    def priced_on(self, provider: str, model: str, day: date) -> tuple[Model | None, Price | None]:
         try:
-            row = self._catalog.resolve(model, provider=provider, today=today, retired="pass").row
+            row = self._catalog.resolve(model, provider=provider, today=day, retired="pass").row
         except GatewayError:
             return None, None
-        return row, row.price_on(today) if row else None
+        return row, row.price_on(day) if row else None
 
     def unbounded(self, provider: str, model: str) -> Unbounded:
         """The refusal of a call that has no bound, with what mends it."""
@@ -218,6 +218,7 @@ class Account:
             "price": {"from": most.price.effective_from.isoformat(), "source": most.price.source} if most else None,
             "cost_source": "bound" if most else "unpriced",
             "estimated": True,
+            **({"tiers": list(most.tiers)} if most and most.tiers else {}),
         }
         self.tab.settle(most.nano if most else 0, ending, {**facts, **named, **self._ending(None)})
 

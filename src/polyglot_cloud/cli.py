@@ -14,9 +14,11 @@ from typing import Any
 
 from polyglot_cloud import __version__, app, catalog, checkup, server, treasury
 from polyglot_cloud.app import Application, Parts, choices, create_app, transport_choice, utc_today
+from polyglot_cloud.booking import Prices
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.commands import ledger as ledger_commands
 from polyglot_cloud.commands import quote as quote_command
+from polyglot_cloud.commands import reprice as reprice_command
 from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
@@ -29,7 +31,7 @@ from polyglot_cloud.sockets import BindError, Bound, Port
 from polyglot_cloud.tenancy import TenancyError
 from polyglot_cloud.transport import BadTransport, Choice, open_transport
 
-COMMANDS = "serve | check | models | quote | tenants | keys | ledger | receipts | costs"
+COMMANDS = "serve | check | models | quote | tenants | keys | ledger | receipts | costs | reprice"
 TOLD = (
     SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, ledger_commands.NothingToDo, quote_command.NoQuote,
     server.Crashed,
@@ -98,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     quote_command.add(commands, _common, run_quote)
     tenancy_commands.add(commands, _common, run_tenancy)
     ledger_commands.add(commands, _common, run_ledger)
+    reprice_command.add(commands, _common, run_reprice)
     return parser
 
 
@@ -349,3 +352,14 @@ def run_ledger(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     told = options.tell(options, place)
     print(told.text, end="")
     return int(told.status)
+
+
+def run_reprice(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings, rows, _ = configured(flags)
+    prices = Prices(rows, utc_today)
+    place = ledger_commands.Place(*treasury.places(settings, sandbox=options.sandbox))
+    told = reprice_command.tell(
+        options, place, lambda *of: prices.priced_on(*of)[1], reprice_command.asked_at_the_terminal
+    )
+    print(told.text, end="")
+    return told.status
