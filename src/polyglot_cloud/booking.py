@@ -16,6 +16,7 @@ from typing import Any
 from polyglot_cloud.call import Call, Outcome, Target
 from polyglot_cloud.catalog import Catalog, lacks, lines_for
 from polyglot_cloud.errors import GatewayError, ProviderError, TimedOut, Unbounded, Unreachable, Unsendable
+from polyglot_cloud.headers import PREFIX
 from polyglot_cloud.money.amounts import Nano, shown
 from polyglot_cloud.money.bounds import Bound, bound, is_all_text
 from polyglot_cloud.money.budgets import Budget
@@ -169,6 +170,11 @@ class Account:
             self._facts(outcome, usage, cost, price, estimated=estimated),
         )
         return cost
+
+    def ended(self, outcome: Outcome, forwarded: int) -> str:
+        """`complete` of a stream; returns what its client is told last, nothing where no price is known."""
+        cost = self.complete(outcome, forwarded)
+        return "" if cost.source == "unpriced" else f"{PREFIX}cost-usd: {cost_header(cost.nano)}"
 
     def _guessed(self, usage: Usage | None, forwarded: int) -> Usage:
         most = self.most

@@ -275,7 +275,7 @@ class Pipeline:
             )
         outcome = Outcome()
         machine = translate.pump(call, target, outbound, outcome, framed=framed)
-        stream = Stream(machine, incoming, opened.account.complete if opened.account else None)
+        stream = Stream(machine, incoming, opened.account.ended if opened.account else None)
         await stream.commit(self._rules.commit_after)
         headers["content-type"] = call.dialect.media_type if framed else kind or "application/octet-stream"
         headers["cache-control"] = "no-cache"
