@@ -680,3 +680,23 @@ async def test_a_stream_in_lines_has_no_place_for_it(tmp_path: Path) -> None:
         reply = await post(app, "/v1/anthropic/generate", {"model": CLAUDE, "prompt": "hello", "stream": True})
         assert only(desk)[1]["nano"] == CASES[2].cost
     assert all(json.loads(line) for line in reply.text.splitlines())
+
+
+@STREAMS
+async def test_a_search_by_google_is_booked_wherever_the_stream_tells_it(stream: bool, tmp_path: Path) -> None:
+    case = CASES[3]
+    grounded = {"groundingMetadata": {"webSearchQueries": ["one", "two"]}}
+    first = {
+        **GENERATED,
+        "candidates": [{"content": {"parts": [{"text": "hi"}], "role": "model"}, "index": 0, **grounded}],
+    }
+    plain = {**GENERATED, "candidates": [{**GENERATED["candidates"][0], **grounded}]}
+    answer = streamed(
+        frames({**first, "candidates": [{**first["candidates"][0], "groundingMetadata": {}}]}, first, GENERATED)
+    )
+    upstream = replying(answer if stream else httpx.Response(200, json=plain))[0]
+    with counter(tmp_path, BIG) as desk:
+        await ask(application(upstream, till=desk.till), case, stream=stream)
+        _, end = only(desk)
+    assert end["usage"]["web_search_calls"] == 2
+    assert end["nano"] == case.cost + 2 * 14_000_000

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyglot_cloud import cli
-from polyglot_cloud.booking import spelled
+from polyglot_cloud.booking import Prices, spelled
+from polyglot_cloud.catalog import load
 from polyglot_cloud.commands import reprice
 from polyglot_cloud.commands.ledger import Place
 from polyglot_cloud.money.budgets import Budget
@@ -225,15 +226,14 @@ def test_nothing_is_written_unasked(ledger: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(("agreed", "said"), [(True, "3 attempts were repriced."), (False, "Nothing was written.")])
 def test_who_is_asked_may_say_no(ledger: Path, agreed: bool, said: str) -> None:
     parsed = cli.build_parser().parse_args(["reprice", "--since", "2026-11-01"])
-    from polyglot_cloud.booking import Prices  # noqa: PLC0415  # the app's own way to a price, for one test
-    from polyglot_cloud.catalog import load  # noqa: PLC0415  # as above
-
     prices = Prices(load(overlay=Path("own.toml")), lambda: date(2026, 11, 23))
     asked: list[str] = []
-    told = reprice.tell(
-        parsed, Place(ledger, Path("artifacts/costs")), lambda *of: prices.priced_on(*of)[1],
-        lambda text: asked.append(text) or agreed,
-    )  # fmt: skip
+
+    def ask(text: str) -> bool:
+        asked.append(text)
+        return agreed
+
+    told = reprice.tell(parsed, Place(ledger, Path("artifacts/costs")), lambda *of: prices.priced_on(*of)[1], ask)
     assert said in told.text
     assert "DIFFERENCE" in asked[0]
 

@@ -1,4 +1,4 @@
-"""Which official SDKs read past a comment line at a stream's end, as `Dialect.comments` has it. A loopback server plays recorded streams."""
+"""Which official SDKs read past a comment line at the end of a stream, as `Dialect.comments` has it. Recorded streams, over loopback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

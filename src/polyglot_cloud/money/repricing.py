@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import and_, func, select
 
 from polyglot_cloud import wire
 from polyglot_cloud.money.amounts import LARGEST, Nano
@@ -94,7 +94,7 @@ _held = journal.alias("held_entry")
 _ended = journal.alias("ended_entry")
 
 
-def _settled(store: Store, start: int, end: int) -> Iterator[Row[Any]]:
+def _settled(store: Store, start: int, end: int) -> Iterator[Any]:
     begun = func.coalesce(attempts.c.held_at, attempts.c.ended_at)
     query = (
         select(
@@ -120,7 +120,7 @@ def _settled(store: Store, start: int, end: int) -> Iterator[Row[Any]]:
         after = rows[-1].ended_seq
 
 
-def _change(row: Row[Any], price_of: PriceOf, replaces: int) -> Change | None:
+def _change(row: Any, price_of: PriceOf, replaces: int) -> Change | None:
     source = row.cost_source or "rates"
     if source not in FIGURES or row.provider is None:
         return None
