@@ -686,14 +686,10 @@ async def test_a_stream_in_lines_has_no_place_for_it(tmp_path: Path) -> None:
 async def test_a_search_by_google_is_booked_wherever_the_stream_tells_it(stream: bool, tmp_path: Path) -> None:
     case = CASES[3]
     grounded = {"groundingMetadata": {"webSearchQueries": ["one", "two"]}}
-    first = {
-        **GENERATED,
-        "candidates": [{"content": {"parts": [{"text": "hi"}], "role": "model"}, "index": 0, **grounded}],
-    }
+    candidate: Body = {"content": {"parts": [{"text": "hi"}], "role": "model"}, "index": 0}
+    piece, told = ({**GENERATED, "candidates": [each]} for each in (candidate, {**candidate, **grounded}))
     plain = {**GENERATED, "candidates": [{**GENERATED["candidates"][0], **grounded}]}
-    answer = streamed(
-        frames({**first, "candidates": [{**first["candidates"][0], "groundingMetadata": {}}]}, first, GENERATED)
-    )
+    answer = streamed(frames(piece, told, piece, piece, GENERATED))
     upstream = replying(answer if stream else httpx.Response(200, json=plain))[0]
     with counter(tmp_path, BIG) as desk:
         await ask(application(upstream, till=desk.till), case, stream=stream)

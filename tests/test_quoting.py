@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from counter import DOLLAR, Counter, counter, day, price
-from harness import HELLO, TODAY, application, post, replying
+from harness import HELLO, TODAY, application, get, post, replying
 from polyglot_cloud import catalog
 from polyglot_cloud.app import Application
 from polyglot_cloud.grants import Cap, Grant
@@ -257,6 +257,11 @@ async def test_what_cannot_be_quoted(path: str, status: int) -> None:
     reply = await send(application(replying()[0]), "openai", path, {"messages": HELLO})
     assert reply.status_code == status
     assert "there are" in reply.json()["error"]["message"]
+
+
+async def test_a_quote_is_asked_for_by_post() -> None:
+    reply = await get(application(replying()[0]), "/v1/quote")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
 
 
 async def test_other_faces_are_quoted_at_any_port() -> None:

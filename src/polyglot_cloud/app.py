@@ -262,7 +262,7 @@ def quotes(edge: Edge, quoter: Quoter) -> Iterable[Route]:
     endpoints = {route: CallEndpoint(edge, DIALECTS[dialect], path) for route, dialect, path in CALLS}
     endpoint = QuoteEndpoint(edge, quoter, endpoints, dialect_of)
     for path in ("/v1/quote", "/v1/quote/{rest:path}"):
-        yield Route(path, endpoint, methods=["POST"])
+        yield Route(path, endpoint, methods=["GET", "POST"])  # else GET /v1/quote would be a provider of that name
 
 
 def questions(service: Service, models: Models, docs: Docs, ledger: Ledger) -> Iterable[Route]:

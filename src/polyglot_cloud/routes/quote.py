@@ -13,7 +13,7 @@ from polyglot_cloud.asgi import DEPARTURE, Receive, Scope, Send
 from polyglot_cloud.bodies import ClientGone, content_length, read_body
 from polyglot_cloud.call import Caller
 from polyglot_cloud.dialects import Dialect
-from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath
+from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
 from polyglot_cloud.large import Segments
 from polyglot_cloud.quoting import Quoter
 from polyglot_cloud.routes.answer import JSON, defect, send_error, send_whole
@@ -45,6 +45,8 @@ class QuoteEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, dialect = time.perf_counter_ns(), self._dialect_of(scope)
         try:
+            if scope["method"] != "POST":
+                raise WrongMethod("A quote is asked for by POST.", headers={"allow": "POST"})  # noqa: TRY301  # told as all else
             with self._edge.drain.track():
                 body = await read_body(receive, self._edge.max_body, content_length=content_length(scope))
                 endpoint, params = self._endpoint(scope, body)
