@@ -390,3 +390,33 @@ async def test_a_known_model_without_a_price_takes_three_lines(desk: Counter, tm
     row = catalog.load(overlay=overlay).model("openai", "gpt-6.1-terra")
     assert row is not None
     assert row.price_on(TODAY) is not None
+
+
+async def test_a_bare_quote_of_a_large_body() -> None:
+    body = {"input": "word " * 60_000, "model": "gpt-6.1-terra"}
+    reply = await send(application(replying()[0]), "openai", "/v1/quote", body)
+    assert reply.json()["dialect"] == "openai_responses"
+
+
+async def test_a_bare_quote_of_what_is_no_json() -> None:
+    reply = await send(application(replying()[0]), "openai", "/v1/quote", b"{")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_json")
+
+
+async def test_what_cannot_be_written_for_a_model_is_no_candidate_of_it() -> None:
+    """An image behind a URL is loaded for who would answer alone: OpenAI takes the URL, Gemini would have to have it loaded."""
+    image = {"type": "image_url", "image_url": {"url": "https://example.org/x.png"}}
+    body = {"model": "openai/medium", "messages": [{"role": "user", "content": [image]}]}
+    quote = (await post(application(replying()[0]), "/v1/quote/chat/completions", body)).json()
+    assert quote["taken"]["input_tokens"]["expected"] >= MEDIA
+    assert "openai" in {each["provider"] for each in quote["others"]}
+    assert "gemini" not in {each["provider"] for each in quote["others"]}
+
+
+async def test_members_that_are_only_ours_are_told_as_a_new_body() -> None:
+    state = {"type": "thinking", "index": 0, "provider": "openai", "model": "gpt-4.1", "data": {}, "text": ""}
+    messages = [*HELLO, {"role": "assistant", "content": "hi", "reasoning_details": [state]}, *HELLO]
+    quote = await quoted(
+        application(replying()[0]), "grok", "chat/completions", {"model": "grok-4.7", "messages": messages}
+    )
+    assert quote["why"].endswith(("written anew.", "what this call needs.", "how it is offered."))

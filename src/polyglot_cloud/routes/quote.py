@@ -14,7 +14,7 @@ from polyglot_cloud.bodies import ClientGone, content_length, read_body
 from polyglot_cloud.call import Caller
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.errors import BadRequest, GatewayError, UnknownPath, WrongMethod
-from polyglot_cloud.large import Segments
+from polyglot_cloud.large import Segments, aside
 from polyglot_cloud.quoting import Quoter
 from polyglot_cloud.routes.answer import JSON, defect, send_error, send_whole
 from polyglot_cloud.routes.calls import ANY, CallEndpoint, Edge
@@ -49,7 +49,7 @@ class QuoteEndpoint:
                 raise WrongMethod("A quote is asked for by POST.", headers={"allow": "POST"})  # noqa: TRY301  # told as all else
             with self._edge.drain.track():
                 body = await read_body(receive, self._edge.max_body, content_length=content_length(scope))
-                endpoint, params = self._endpoint(scope, body)
+                endpoint, params = await self._endpoint(scope, body)
                 dialect = endpoint.dialect
                 face = scope.get("state", {}).get("face") or ANY
                 caller: Caller | None = scope.get("caller")
@@ -67,7 +67,7 @@ class QuoteEndpoint:
             await send_error(send, defect(error), dialect)
             raise  # the server logs it with its traceback
 
-    def _endpoint(self, scope: Scope, body: bytes | Segments) -> tuple[CallEndpoint, dict[str, str]]:
+    async def _endpoint(self, scope: Scope, body: bytes | Segments) -> tuple[CallEndpoint, dict[str, str]]:
         """The endpoint that would take the call, and what stands in its path."""
         rest = scope["path_params"].get("rest", "").strip("/")
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
@@ -78,7 +78,7 @@ class QuoteEndpoint:
                 known = ", ".join(self._endpoints).replace("{call:path}", "<model>:generateContent")
                 raise UnknownPath(f"There is no call {rest[:80]!r} to quote; there are {known}.")
             return self._endpoints[rest], {}
-        name = query.get("dialect") or looks_like(body, self._dialect_of(scope).name)
+        name = query.get("dialect") or await aside(len(body), looks_like, body, self._dialect_of(scope).name)
         if name not in self._by_dialect:
             raise BadRequest(
                 f"There is no dialect {name[:80]!r}; there are {', '.join(self._by_dialect)}.", param="dialect"
