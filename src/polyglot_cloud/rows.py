@@ -97,6 +97,9 @@ class Price:
     source: str
     calls: dict[str, int] = field(default_factory=dict, hash=False)
 
+    def __hash__(self) -> int:
+        return hash((self.effective_from, self.source))  # what is worked out from a price is looked up with every call
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

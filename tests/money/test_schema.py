@@ -106,6 +106,6 @@ def test_a_newer_file_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_sql_of_the_writer_is_compiled_with_the_driver_s_own_marks() -> None:
-    assert (
-        schema.APPEND == "INSERT INTO journal (seq, at, kind, attempt, nano, facts, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    )
+    one = "INSERT INTO journal (seq, at, kind, attempt, nano, facts, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    assert schema.APPEND[1] == one
+    assert schema.APPEND[4] == one + 3 * ", (?, ?, ?, ?, ?, ?, ?)"

@@ -126,9 +126,18 @@ _KEEP = insert(meta).values(name=bindparam("name"), value=bindparam("value"))
 KEEP = _KEEP.on_conflict_do_update(index_elements=["name"], set_={"value": _KEEP.excluded.value})
 """Sets a row of `meta`; takes name and value."""
 
-_COMPILED = journal.insert().compile(dialect=dialect(paramstyle="qmark"))
-APPEND = str(_COMPILED)
-"""For the driver's executemany, compiled once: (seq, at, kind, attempt, nano, facts, hash)."""
+ROWS = (64, 16, 4, 1)
+"""How many entries one statement adds. A thread that runs one gives Python's lock up and has to come by it again, so there are few."""
+
+
+def _appending(rows: int) -> str:
+    one = str(journal.insert().compile(dialect=dialect(paramstyle="qmark")))
+    values = one[one.rindex("(") :]
+    return one + f", {values}" * (rows - 1)
+
+
+APPEND = {rows: _appending(rows) for rows in ROWS}
+"""For the driver's executemany, compiled once: (seq, at, kind, attempt, nano, facts, hash), for each of so many entries."""
 
 
 def kept(connection: Connection, name: str) -> str | None:

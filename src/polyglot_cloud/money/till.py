@@ -8,9 +8,7 @@ The journal is the truth, the book what this process knows of it. The ledger's f
 cannot be written is not answered, unless `unbooked` allows it.
 """
 
-import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,8 @@ from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Alert, Budget, Spent, Standing, untouched
-from polyglot_cloud.money.entries import Entry, Outcome
+from polyglot_cloud.money.commits import Commit
+from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, spelled
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.verdicts import OverHeld, OverSpent
@@ -58,6 +57,8 @@ class Till:
         self._budgets = {
             scope: tuple(each for each in budgets if each.scope == scope) for scope in {b.scope for b in budgets}
         }
+        self._applying: dict[str, tuple[Budget, ...]] = {}
+        self._ids = AttemptIds(clock)
         self._clock = clock
         self._unbooked = unbooked
         self._patience = patience
@@ -70,7 +71,7 @@ class Till:
             now = self._clock()
             alerts = self._book.restore(self._recall(counted), (), now)
             if alerts:
-                self._write([self._alerted(alert, now) for alert in alerts])
+                self._journal.put([self._alerted(alert, now) for alert in alerts])
 
     def receipts(self, folder: Path) -> "Follower":
         """Keeps the files of receipts up to date until it is closed, which is to be after the till."""
@@ -98,25 +99,27 @@ class Till:
 
     def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]:
         """The budgets that a call to this provider must keep."""
-        return (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()), *own)
+        ours = self._applying.get(provider)
+        if ours is None:
+            ours = (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()))
+            self._applying[provider] = ours
+        return (*ours, *own) if own else ours
 
     def standing(self, budget: Budget) -> Standing:
         """How a budget stands now."""
         now = self._clock()
         return self._book.standing(budget, now) or untouched(budget, now // MICRO)
 
-    async def open(self, facts: Mapping[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
+    async def open(self, facts: dict[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
         """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown."""
-        attempt = f"att_{secrets.token_hex(12)}"
+        attempt = self._ids.next()
         if self._journal.failure is not None and not self._unbooked:
             raise LedgerDown(f"{self._journal.failure} No call is sent that could not be booked.")
-        windows: list[dict[str, Any]] = []
         if budgets:
-            windows = await self._hold(attempt, bound, budgets)
-        nano = _bookable(bound.nano) if bound else 0
+            facts["budgets"] = await self._hold(attempt, bound, budgets)
         try:
-            entry = Entry("held", attempt, nano, {**facts, "budgets": windows}, self._clock())
-            return Tab(self, attempt, bound, self._journal.append(entry), held=bool(budgets))
+            line: Line = ("held", attempt, _bookable(bound.nano) if bound else 0, spelled(facts), self._clock())
+            return Tab(self, attempt, bound, self._journal.add([line]), held=bool(budgets))
         except BaseException:
             self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
             raise
@@ -144,40 +147,32 @@ class Till:
 
     def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
         now, cost = self._clock(), _bookable(cost)
-        entries = [Entry("settled", tab.attempt, cost, dict(facts), now)]
+        lines: list[Line] = [("settled", tab.attempt, cost, spelled(facts), now)]
         if tab.held:
             settled = self._book.settle(tab.attempt, cost, now)
             if settled.overrun:
                 log.warning("attempt %s cost %s more than was held for it", tab.attempt, shown(settled.overrun))
-                entries.append(Entry("overrun", tab.attempt, settled.overrun, {}, now))
-            entries += [self._alerted(alert, now) for alert in settled.alerts]
-        self._write(entries)
+                lines.append(("overrun", tab.attempt, settled.overrun, NOTHING, now))
+            lines += [self._alerted(alert, now) for alert in settled.alerts]
+        self._journal.add(lines)
 
-    def _alerted(self, alert: Alert, now: int) -> Entry:
+    def _alerted(self, alert: Alert, now: int) -> Line:
         budget = alert.budget
         log.warning(
             "budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit)
         )
-        return Entry(
-            "alerted", "", alert.spent, {"budget": budget.id, "percent": alert.percent, "start": alert.start}, now
-        )
+        facts = {"budget": budget.id, "percent": alert.percent, "start": alert.start}
+        return "alerted", "", alert.spent, spelled(facts), now
 
     def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
         now = self._clock()
         if tab.held:
             self._book.release(tab.attempt, now)
-        self._write([Entry("released", tab.attempt, 0, dict(facts), now)])
+        self._journal.add([("released", tab.attempt, 0, spelled(facts), now)])
 
-    def _write(self, entries: list[Entry]) -> None:
-        # the journal itself says, once, that it cannot write, and keeps what tells of money until it can
+    async def committed(self, written: Commit) -> None:
         try:
-            self._journal.append(*entries).add_done_callback(_heard)
-        except RuntimeError:  # no event loop: at the start
-            self._journal.write(*entries)
-
-    async def committed(self, written: "asyncio.Future[None]") -> None:
-        try:
-            await asyncio.shield(written)
+            await written
         except LedgerError as error:
             if not self._unbooked:
                 raise LedgerDown(f"{error} The call is not answered, since it could not be booked.") from error
@@ -188,30 +183,22 @@ def _bookable(nano: Nano) -> Nano:
     return max(0, min(nano, LARGEST))
 
 
-def _heard(written: "asyncio.Future[None]") -> None:
-    if not written.cancelled():
-        written.exception()
-
-
 class Tab:
     """What one attempt holds. `attempt` is its receipt's id."""
 
     __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held")
 
-    def __init__(
-        self, till: Till, attempt: str, bound: Bound | None, written: "asyncio.Future[None]", *, held: bool
-    ) -> None:
+    def __init__(self, till: Till, attempt: str, bound: Bound | None, written: Commit, *, held: bool) -> None:
         self._till = till
         self._written = written
         self._closed = False
         self.attempt = attempt
         self.bound = bound
         self.held = held
-        written.add_done_callback(_heard)
 
     async def written(self) -> None:
         """Returns once the hold survives the end of this process. Raises LedgerDown."""
-        if not self._written.done() or self._written.exception() is not None:
+        if not self._written.stands:
             await self._till.committed(self._written)
 
     def settle(self, cost: Nano, outcome: Outcome, facts: Mapping[str, Any]) -> None:

@@ -78,7 +78,9 @@ class QuoteEndpoint:
                 known = ", ".join(self._endpoints).replace("{call:path}", "<model>:generateContent")
                 raise UnknownPath(f"There is no call {rest[:80]!r} to quote; there are {known}.")
             return self._endpoints[rest], {}
-        name = query.get("dialect") or await aside(len(body), looks_like, body, self._dialect_of(scope).name)
+        name = query.get("dialect", "")
+        if not name:
+            name = await aside(len(body), looks_like, body, self._dialect_of(scope).name)
         if name not in self._by_dialect:
             raise BadRequest(
                 f"There is no dialect {name[:80]!r}; there are {', '.join(self._by_dialect)}.", param="dialect"
