@@ -14,9 +14,7 @@ async def test_an_unknown_path_is_a_404_in_openais_shape(path: str) -> None:
     assert reply.json()["error"]["code"] in {"unknown_url", "method_not_allowed"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/openai/embeddings", "/v1/openai/files", "/v1/openai/audio/speech", "/v1/quote", "/metrics"]
-)
+@pytest.mark.parametrize("path", ["/v1/openai/embeddings", "/v1/openai/files", "/v1/openai/audio/speech", "/metrics"])
 async def test_what_is_left_out_on_purpose_says_so(path: str) -> None:
     message = (await post(application(replying()[0]), path, {})).json()["error"]["message"]
     assert " not " in message

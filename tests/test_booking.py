@@ -619,3 +619,80 @@ def break_disk(desk: Counter) -> None:
     from polyglot_cloud.money.faults import LedgerUnwritable  # noqa: PLC0415  # two tests alone need it
 
     desk.journal.failure = LedgerUnwritable("The disk is full.")
+
+
+# --- what a stream's client is told last ---
+
+
+@pytest.mark.parametrize("case", CASES[2:], ids=[case.provider for case in CASES[2:]])
+async def test_a_translated_stream_ends_with_its_cost(case: Case, tmp_path: Path) -> None:
+    body = {"model": case.model, "messages": HELLO, "stream": True}
+    with counter(tmp_path, BIG) as desk:
+        app = application(replying(case.answer(stream=True))[0], till=desk.till)
+        reply = await post(app, "/v1/any/chat/completions", body)
+        _, end = only(desk)
+    assert end["nano"] == case.cost
+    before, _, last = reply.text.partition("data: [DONE]\n\n")
+    assert "x-polyglot" not in before
+    assert last.endswith(f": x-polyglot-cost-usd: {case.cost / DOLLAR:.9f}".rstrip("0") + "\n\n")
+    assert all(line.startswith(": ") for line in last.split("\n\n") if line)
+
+
+@BY_PROVIDER
+async def test_a_passed_stream_is_its_very_bytes(case: Case, tmp_path: Path) -> None:
+    with counter(tmp_path, BIG) as desk:
+        path, body = case.request(stream=True)
+        if case.path.endswith("completions"):
+            body = {**body, "stream_options": {"include_usage": True}}
+        app = application(replying(case.answer(stream=True))[0], till=desk.till)
+        reply = await post(app, path, body)
+        assert reply.content == b"".join(case.pieces)
+        assert only(desk)[1]["nano"] == case.cost
+
+
+@pytest.mark.parametrize("pieces", [EVENTS[:4], EVENTS[:-1]], ids=["no end", "no last event"])
+async def test_a_translated_stream_that_broke_ends_with_its_error(pieces: list[Body], tmp_path: Path) -> None:
+    body = {"model": CLAUDE, "messages": HELLO, "stream": True}
+    with counter(tmp_path, BIG) as desk:
+        app = application(replying(streamed(frames(*pieces, named=True)))[0], till=desk.till)
+        reply = await post(app, "/v1/any/chat/completions", body)
+        assert only(desk)[1]["outcome"] == "truncated"
+    assert "cost-usd" not in reply.text
+
+
+async def test_without_a_ledger_or_a_price_no_cost_is_told(tmp_path: Path) -> None:
+    body = {"model": CLAUDE, "messages": HELLO, "stream": True}
+    reply = await post(application(replying(CASES[2].answer(stream=True))[0]), "/v1/any/chat/completions", body)
+    assert "cost-usd" not in reply.text
+    events = json.loads(json.dumps(EVENTS).replace(CLAUDE, "claude-of-nobody"))
+    with counter(tmp_path) as desk:
+        app = application(replying(streamed(frames(*events, named=True)))[0], till=desk.till)
+        body["model"] = "anthropic/claude-of-nobody"
+        reply = await post(app, "/v1/any/chat/completions", body)
+        assert only(desk)[1]["cost_source"] == "unpriced"
+    assert "data: [DONE]" in reply.text
+    assert "cost-usd" not in reply.text
+
+
+async def test_a_stream_in_lines_has_no_place_for_it(tmp_path: Path) -> None:
+    with counter(tmp_path, BIG) as desk:
+        app = application(replying(CASES[2].answer(stream=True))[0], till=desk.till)
+        reply = await post(app, "/v1/anthropic/generate", {"model": CLAUDE, "prompt": "hello", "stream": True})
+        assert only(desk)[1]["nano"] == CASES[2].cost
+    assert all(json.loads(line) for line in reply.text.splitlines())
+
+
+@STREAMS
+async def test_a_search_by_google_is_booked_wherever_the_stream_tells_it(stream: bool, tmp_path: Path) -> None:
+    case = CASES[3]
+    grounded = {"groundingMetadata": {"webSearchQueries": ["one", "two"]}}
+    candidate: Body = {"content": {"parts": [{"text": "hi"}], "role": "model"}, "index": 0}
+    piece, told = ({**GENERATED, "candidates": [each]} for each in (candidate, {**candidate, **grounded}))
+    plain = {**GENERATED, "candidates": [{**GENERATED["candidates"][0], **grounded}]}
+    answer = streamed(frames(piece, told, piece, piece, GENERATED))
+    upstream = replying(answer if stream else httpx.Response(200, json=plain))[0]
+    with counter(tmp_path, BIG) as desk:
+        await ask(application(upstream, till=desk.till), case, stream=stream)
+        _, end = only(desk)
+    assert end["usage"]["web_search_calls"] == 2
+    assert end["nano"] == case.cost + 2 * 14_000_000

@@ -42,7 +42,7 @@ class Machine:
         self.outcome.state = "complete"
         return b"end"
 
-    def last_words(self) -> bytes:
+    def last_words(self, note: str = "") -> bytes:
         return self.said
 
     def broke(self, error: GatewayError) -> bytes:

@@ -47,3 +47,13 @@ def test_an_answer_counts_what_it_showed() -> None:
     assert spent.usage(Usage(3, 4, reasoning=0)) == Usage(3, 4)
     assert spent.usage(Usage(3, 1, cached=1)) == Usage(3, 4, cached=1, reasoning=2, estimated=True)
     assert token_estimate.BYTES_A_TOKEN == 4
+
+
+def test_a_body_is_its_words_and_the_names_of_its_members_and_its_media() -> None:
+    assert token_estimate.of_body({"ab": ["cdef", 1, None, {"g": "h"}]}) == 2
+    picture = "A" * 300
+    assert token_estimate.of_body({"data": picture}) == 1 + token_estimate.MEDIA
+    assert token_estimate.of_body({"data": "data:image/png;base64," + picture}) == 1 + token_estimate.MEDIA
+    assert token_estimate.of_body({"image_url": {"url": picture}}) == 3 + token_estimate.MEDIA
+    assert token_estimate.of_body("word " * 100) == 125
+    assert token_estimate.of_body("\ud800ä") == 2

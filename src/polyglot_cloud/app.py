@@ -20,22 +20,25 @@ from starlette.routing import Route
 from polyglot_cloud import __version__
 from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.asgi import App, Headers, Scope
-from polyglot_cloud.booking import Bookkeeper
+from polyglot_cloud.booking import Bookkeeper, Prices
 from polyglot_cloud.catalog import BrokenCatalog, Catalog, CatalogFault, Choices
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.door import Door
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import GatewayError, UnknownPath, WrongMethod
 from polyglot_cloud.hosts import in_url
+from polyglot_cloud.listeners import GLOBAL
 from polyglot_cloud.media import Fetcher
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.pipeline import Pipeline, Rules
 from polyglot_cloud.providers import ADAPTERS, Account, Provider
+from polyglot_cloud.quoting import Purse, Quoter
 from polyglot_cloud.routes.answer import defect, raw_headers, rendered, send_error
 from polyglot_cloud.routes.calls import ANY, CallEndpoint, Edge, LastCalls
 from polyglot_cloud.routes.docs import Docs
 from polyglot_cloud.routes.ledger import Ledger
 from polyglot_cloud.routes.models import Models
+from polyglot_cloud.routes.quote import QuoteEndpoint
 from polyglot_cloud.routes.service import Face, Service
 from polyglot_cloud.settings import Access, Settings
 from polyglot_cloud.tenancy import Directory
@@ -72,6 +75,7 @@ class Parts:
     fetcher: Fetcher | None = None
     till: Till | None = None
     directory: Directory | None = None
+    purse: Purse | None = None  # budgets to quote by where there is no till
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ def create_app(
     service = Service(faces, last_calls, parts.drain, __version__, parts.today)
     models = Models(catalog, rules, parts.today)
     ledger = Ledger(parts.till.views() if parts.till is not None else None, parts.today)
-    routes = [*calls(edge), *questions(service, models, Docs(faces, __version__), ledger)]
+    bare = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today)
+    quoter = Quoter(pipeline, bare, books or Prices(catalog, parts.today), parts.till or parts.purse, books)
+    routes = [*quotes(edge, quoter), *calls(edge), *questions(service, models, Docs(faces, __version__), ledger)]
     handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
     router = Gateway(hot_paths(edge, accesses), parts.directory, routes=routes, exception_handlers=handlers)
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
@@ -232,7 +238,7 @@ def identify(directory: Directory, scope: Scope) -> None:
     caller = directory.identify(scope["headers"], scope["query_string"])
     if caller is not None:
         named = re.match(r"/v1/([^/]+)", path)
-        if named:
+        if named and named[1] not in GLOBAL:
             caller.check_face(named[1])
         scope["caller"] = caller
 
@@ -250,6 +256,13 @@ def hot_paths(edge: Edge, faces: Iterable[str]) -> dict[str, tuple[App, Mapping[
 def calls(edge: Edge) -> Iterable[Route]:
     for route, dialect, path in CALLS:
         yield Route(f"/v1/{{provider}}/{route}", CallEndpoint(edge, DIALECTS[dialect], path), methods=["POST"])
+
+
+def quotes(edge: Edge, quoter: Quoter) -> Iterable[Route]:
+    endpoints = {route: CallEndpoint(edge, DIALECTS[dialect], path) for route, dialect, path in CALLS}
+    endpoint = QuoteEndpoint(edge, quoter, endpoints, dialect_of)
+    for path in ("/v1/quote", "/v1/quote/{rest:path}"):
+        yield Route(path, endpoint, methods=["GET", "POST"])  # else GET /v1/quote would be a provider of that name
 
 
 def questions(service: Service, models: Models, docs: Docs, ledger: Ledger) -> Iterable[Route]:
@@ -303,7 +316,6 @@ NOT_HERE = {
     "moderations": "Moderations are not offered; use the provider's own endpoint.",
     "completions": "The old completions endpoint is not offered; use chat/completions.",
     "assistants": "Assistants are not offered; use chat/completions or responses.",
-    "quote": "Quotes are not offered yet.",
     "metrics": "Metrics are not offered yet.",
 }
 """Endpoints that a client may well expect, by their first segment: each says that it is left out on purpose."""

@@ -14,8 +14,9 @@ from datetime import date
 from typing import Any
 
 from polyglot_cloud.call import Call, Outcome, Target
-from polyglot_cloud.catalog import Catalog
-from polyglot_cloud.errors import GatewayError, ProviderError, TimedOut, Unreachable, Unsendable
+from polyglot_cloud.catalog import Catalog, lacks, lines_for
+from polyglot_cloud.errors import GatewayError, ProviderError, TimedOut, Unbounded, Unreachable, Unsendable
+from polyglot_cloud.headers import PREFIX
 from polyglot_cloud.money.amounts import Nano, shown
 from polyglot_cloud.money.bounds import Bound, bound, is_all_text
 from polyglot_cloud.money.budgets import Budget
@@ -38,22 +39,66 @@ _ENDINGS: dict[str, Ending] = {
 }
 
 
-class Bookkeeper:
+class Prices:
+    """What models cost today, and what an attempt can cost at most."""
+
+    def __init__(self, catalog: Catalog, today: Callable[[], date]) -> None:
+        self._catalog = catalog
+        self.today = today
+        self._day: date | None = None
+        self._prices: dict[tuple[str, str], tuple[Model | None, Price | None]] = {}
+
+    def most(self, call: Call, target: Target, outbound: Outbound) -> Bound | None:
+        row, price = self.priced(target.provider, target.destination.model)
+        return bound(
+            len(outbound.body), row, price,
+            media=not MEDIA.isdisjoint(call.peek.needs) or not is_all_text(bytes(outbound.body)),
+            max_tokens=call.peek.max_tokens, choices=call.peek.choices if outbound.copies == 1 else 1, value=call.value,
+        )  # fmt: skip
+
+    def priced(self, provider: str, model: str) -> tuple[Model | None, Price | None]:
+        """The catalog's row of a model as it is named on the wire, and its price today. Kept for the day: a provider may answer by any
+        name, so there is a bound.
+        """
+        if (today := self.today()) != self._day:
+            self._day, self._prices = today, {}
+        known = self._prices.get((provider, model))
+        if known is None:
+            known = self.priced_on(provider, model, today)
+            if len(self._prices) < REMEMBERED:
+                self._prices[provider, model] = known
+        return known
+
+    def priced_on(self, provider: str, model: str, day: date) -> tuple[Model | None, Price | None]:
+        try:
+            row = self._catalog.resolve(model, provider=provider, today=day, retired="pass").row
+        except GatewayError:
+            return None, None
+        return row, row.price_on(day) if row else None
+
+    def unbounded(self, provider: str, model: str) -> Unbounded:
+        """The refusal of a call that has no bound, with what mends it."""
+        row, _ = self.priced(provider, model)
+        return Unbounded(
+            f"A budget applies to this call, and what it may cost is not known: {lacks(row, self.today())}. Set the maximum of "
+            "output tokens where that is what is missing, or put these lines, with figures of your own, into the catalog file that "
+            f"POLYGLOT_CATALOG names:\n{lines_for(provider, model, row, self._catalog, self.today())}"
+        )
+
+
+class Bookkeeper(Prices):
     """Opens an `Account` for each attempt."""
 
     def __init__(self, till: Till, catalog: Catalog, today: Callable[[], date]) -> None:
+        super().__init__(catalog, today)
         self.till = till
-        self._catalog = catalog
-        self._today = today
-        self._day: date | None = None
-        self._prices: dict[tuple[str, str], tuple[Model | None, Price | None]] = {}
         self._budgets: dict[tuple[Any, ...], Budget] = {}
         self._zones: dict[str, str] = {}
 
     async def open(self, call: Call, target: Target, outbound: Outbound) -> "Account":
         """Raises what `Till.open` raises; nothing was sent then."""
         caller = call.caller
-        budgets = self.till.applying(target.provider, self._own(call))
+        budgets = self.applying(call, target.provider)
         facts = {
             "call": call.id, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
@@ -65,16 +110,14 @@ class Bookkeeper:
         if call.agent is not None:
             facts["agent"] = call.agent
         most = self.most(call, target, outbound) if budgets else None
+        if budgets and most is None:
+            raise self.unbounded(target.provider, target.destination.model)
         tab = await self.till.open(facts, most, budgets)
         return Account(self, tab, call, target, outbound, call.elapsed())
 
-    def most(self, call: Call, target: Target, outbound: Outbound) -> Bound | None:
-        row, price = self.priced(target.provider, target.destination.model)
-        return bound(
-            len(outbound.body), row, price,
-            media=not MEDIA.isdisjoint(call.peek.needs) or not is_all_text(bytes(outbound.body)),
-            max_tokens=call.peek.max_tokens, choices=call.peek.choices if outbound.copies == 1 else 1, value=call.value,
-        )  # fmt: skip
+    def applying(self, call: Call, provider: str) -> tuple[Budget, ...]:
+        """The budgets that this call must keep."""
+        return self.till.applying(provider, self._own(call))
 
     def _own(self, call: Call) -> list[Budget]:
         """The caller's budgets; the same objects for the same rows, since the book tells them apart so."""
@@ -92,26 +135,6 @@ class Bookkeeper:
                 self.till.remember([budget])
             found.append(budget)
         return found
-
-    def priced(self, provider: str, model: str) -> tuple[Model | None, Price | None]:
-        """The catalog's row of a model as it is named on the wire, and its price today. Kept for the day: a provider may answer by any
-        name, so there is a bound.
-        """
-        if (today := self._today()) != self._day:
-            self._day, self._prices = today, {}
-        known = self._prices.get((provider, model))
-        if known is None:
-            known = self._priced(provider, model, today)
-            if len(self._prices) < REMEMBERED:
-                self._prices[provider, model] = known
-        return known
-
-    def _priced(self, provider: str, model: str, today: date) -> tuple[Model | None, Price | None]:
-        try:
-            row = self._catalog.resolve(model, provider=provider, today=today, retired="pass").row
-        except GatewayError:
-            return None, None
-        return row, row.price_on(today) if row else None
 
 
 @dataclass(slots=True)
@@ -152,6 +175,11 @@ class Account:
             self._facts(outcome, usage, cost, price, estimated=estimated),
         )
         return cost
+
+    def ended(self, outcome: Outcome, forwarded: int) -> str:
+        """`complete` of a stream; returns what its client is told last, nothing where no price is known."""
+        cost = self.complete(outcome, forwarded)
+        return "" if cost.source == "unpriced" else f"{PREFIX}cost-usd: {cost_header(cost.nano)}"
 
     def _guessed(self, usage: Usage | None, forwarded: int) -> Usage:
         most = self.most
@@ -201,6 +229,7 @@ class Account:
             "price": {"from": most.price.effective_from.isoformat(), "source": most.price.source} if most else None,
             "cost_source": "bound" if most else "unpriced",
             "estimated": True,
+            **({"tiers": list(most.tiers)} if most and most.tiers else {}),
         }
         self.tab.settle(most.nano if most else 0, ending, {**facts, **named, **self._ending(None)})
 

@@ -15,8 +15,11 @@ from typing import Any
 from polyglot_cloud import __version__, app, catalog, checkup, server, treasury
 from polyglot_cloud.app import Application, Parts, choices, create_app, transport_choice, utc_today
 from polyglot_cloud.asgi import App
+from polyglot_cloud.booking import Prices
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.commands import ledger as ledger_commands
+from polyglot_cloud.commands import quote as quote_command
+from polyglot_cloud.commands import reprice as reprice_command
 from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
@@ -30,9 +33,10 @@ from polyglot_cloud.sockets import BindError, Bound, Port, open_ports
 from polyglot_cloud.tenancy import TenancyError
 from polyglot_cloud.transport import BadTransport, Choice, open_transport
 
-COMMANDS = "serve | check | models | tenants | keys | ledger | receipts | costs"
+COMMANDS = "serve | check | models | quote | tenants | keys | ledger | receipts | costs | reprice"
 TOLD = (
-    SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, ledger_commands.NothingToDo, server.Crashed,
+    SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, ledger_commands.NothingToDo, quote_command.NoQuote,
+    server.Crashed,
 )  # fmt: skip
 """Errors whose text is all that a person needs."""
 _PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
@@ -95,8 +99,10 @@ def build_parser() -> argparse.ArgumentParser:
     _common(models)
     models.set_defaults(run=run_models)
 
+    quote_command.add(commands, _common, run_quote)
     tenancy_commands.add(commands, _common, run_tenancy)
     ledger_commands.add(commands, _common, run_ledger)
+    reprice_command.add(commands, _common, run_reprice)
     return parser
 
 
@@ -357,6 +363,18 @@ def run_models(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     return 0
 
 
+# --- quote ---
+
+
+def run_quote(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings, rows, accesses = configured(flags)
+    transport = open_transport(transport_choice(settings, accesses, os.environ))
+    purse = treasury.glance(settings, list(rows.providers.values()))
+    application = create_app(settings, rows, accesses, Parts(transport=transport, purse=purse))
+    print(asyncio.run(quote_command.tell(options, application.app, list(accesses))), end="")
+    return 0
+
+
 # --- tenants, keys ---
 
 
@@ -377,3 +395,14 @@ def run_ledger(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     told = options.tell(options, place)
     print(told.text, end="")
     return int(told.status)
+
+
+def run_reprice(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings, rows, _ = configured(flags)
+    prices = Prices(rows, utc_today)
+    place = ledger_commands.Place(*treasury.places(settings, sandbox=options.sandbox))
+    told = reprice_command.tell(
+        options, place, lambda *of: prices.priced_on(*of)[1], reprice_command.asked_at_the_terminal
+    )
+    print(told.text, end="")
+    return told.status

@@ -88,10 +88,7 @@ class Pipeline:
 
         A streamed body holds the attempt's connection and must be closed.
         """
-        target = self.target(call)
-        if call.caller is not None:
-            call.caller.check_target(target.provider, target.destination.model)
-        target, outbound = await self._outbound(call, target)
+        target, outbound = await self.prepared(call)
         if outbound.copies > 1:
             return await self._several(call, target, outbound)
         opened = await self._open(call, target, outbound)
@@ -108,6 +105,13 @@ class Pipeline:
         if opened.account is not None:
             reply.headers[f"{PREFIX}cost-usd"] = cost_header(opened.account.complete(reply.outcome, len(body)).nano)
         return reply
+
+    async def prepared(self, call: Call) -> tuple[Target, translate.Outbound]:
+        """Who answers this call, and what it is asked. Raises what `handle` raises before anything is sent."""
+        target = self.target(call)
+        if call.caller is not None:
+            call.caller.check_target(target.provider, target.destination.model)
+        return await self._outbound(call, target)
 
     def target(self, call: Call) -> Target:
         """Who answers this call. Raises UnknownModel, RetiredModel, BadRequest, Unsupported.
@@ -271,7 +275,7 @@ class Pipeline:
             )
         outcome = Outcome()
         machine = translate.pump(call, target, outbound, outcome, framed=framed)
-        stream = Stream(machine, incoming, opened.account.complete if opened.account else None)
+        stream = Stream(machine, incoming, opened.account.ended if opened.account else None)
         await stream.commit(self._rules.commit_after)
         headers["content-type"] = call.dialect.media_type if framed else kind or "application/octet-stream"
         headers["cache-control"] = "no-cache"

@@ -68,7 +68,7 @@ class Rates:
     """Pico-dollars (1e-12 USD) per token: every published price is a whole number of them.
 
     By kind of token: "input", "output", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h", "input_audio",
-    "reasoning_output", and the same under "batch_", "flex_" and "priority_".
+    "reasoning_output", and the same under "batch_", "flex_", "priority_" and "fast_".
     """
 
     pico_per_token: dict[str, int] = field(hash=False)  # so that a price can be the key of what is worked out from it
@@ -85,12 +85,17 @@ class LongContext:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs from `effective_from` on. `source` says where the figure stands."""
+    """What a model costs from `effective_from` on. `source` says where the figure stands.
+
+    `calls` are pico-dollars for what a vendor's own tools do: "web_search" each search, "web_search_request" each request that searched,
+    however often.
+    """
 
     effective_from: date
     rates: Rates
     long_context: tuple[LongContext, ...]
     source: str
+    calls: dict[str, int] = field(default_factory=dict, hash=False)
 
     def __hash__(self) -> int:
         return hash((self.effective_from, self.source))  # what is worked out from a price is looked up with every call

@@ -18,10 +18,10 @@ class Stream:
     `aclose` frees everything, also when nothing was ever read. The pump's outcome is then "cancelled", unless it had ended.
     """
 
-    def __init__(
-        self, machine: Pump, incoming: Incoming, on_end: Callable[[Outcome, int], object] | None = None
-    ) -> None:
-        """`on_end` is told, once, how it went and how many bytes it gave, 0 where there was no content among them."""
+    def __init__(self, machine: Pump, incoming: Incoming, on_end: Callable[[Outcome, int], str] | None = None) -> None:
+        """`on_end` is told, once, how it went and how many bytes it gave, 0 where there was no content among them; what it says of a
+        whole answer goes to the client last, where the format has a place for it.
+        """
         self._machine = machine
         self._incoming = incoming
         self._on_end = on_end
@@ -59,7 +59,8 @@ class Stream:
             else:
                 out = machine.close()
             self._ended = True
-            return out + machine.last_words()
+            whole = machine.outcome.state == "complete" and machine.outcome.usage is not None
+            return out + machine.last_words(self._tell() if whole else "")
         except GatewayError as error:
             self._ended = True
             out = machine.broke(error)
@@ -90,9 +91,13 @@ class Stream:
         self._ended = True
         if self._machine.outcome.state == "open":
             self._machine.outcome.state = "cancelled"
-        on_end, self._on_end = self._on_end, None
         try:
-            if on_end is not None:  # told before the wait, which may be cancelled
-                on_end(self._machine.outcome, self._given if self._machine.started else 0)
+            self._tell()  # before the wait, which may be cancelled
         finally:
             await self._incoming.close()
+
+    def _tell(self) -> str:
+        on_end, self._on_end = self._on_end, None
+        if on_end is None:
+            return ""
+        return on_end(self._machine.outcome, self._given if self._machine.started else 0)

@@ -12,7 +12,7 @@ from polyglot_cloud.asgi import App
 from polyglot_cloud.commands.tenancy import DATABASE
 from polyglot_cloud.courier import LAST_WORDS, Courier, Webhook
 from polyglot_cloud.money.budgets import Budget
-from polyglot_cloud.money.opening import open_till
+from polyglot_cloud.money.opening import Glance, open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import Configuration, Problem, Settings, SettingsError
@@ -80,8 +80,7 @@ def opened(
         return
     from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
 
-    budgets = [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
-    till = open_till(path, budgets)
+    till = open_till(path, _of_the_process(declared))
     receipts = till.receipts(folder)
     try:
         given = Declared(declared.tenants, declared.keys)
@@ -125,6 +124,17 @@ def courier_of(
 def administration_of(settings: Settings, desk: Desk) -> App | None:
     """The app of the administration; None where no key opens one."""
     return administration(desk, settings.admin_key.reveal()) if settings.admin_key is not None else None
+
+
+def glance(settings: Settings, rows: Sequence[ProviderRow]) -> Glance:
+    """The budgets of the process and of providers as the ledger has them, beside a running gateway. Raises SettingsError, LedgerError."""
+    path, _ = places(settings)
+    budgets = _of_the_process(settings.configuration(rows))
+    return Glance(path if path.exists() else None, budgets)
+
+
+def _of_the_process(declared: Configuration) -> list[Budget]:
+    return [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
 
 
 def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:

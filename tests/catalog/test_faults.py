@@ -9,6 +9,7 @@ from polyglot_cloud.catalog.faults import meant
 
 A1, A2 = 'model "a-1"', 'model "a-2"'
 ACME = 'provider "acme"'
+CALLS = f"{A1}, price 2026-01-01, calls"
 
 BROKEN = [
     # keys
@@ -16,6 +17,8 @@ BROKEN = [
     ('kind = "chat"\nstatus = "active"', 'kinds = "chat"\nstatus = "active"', A1, 'did you mean "kind"?'),
     ("quirks.budget_min = 10", "quirks.budget = 10", 'abilities "plain"', '"budget" is not a key here'),
     ("above = 500", "abov = 500\nabove = 500", f"{A1}, price 2026-01-01, long context above 500", '"abov" is not'),
+    ("batch = { input = 0.5 }", "batch = { input = 0.5 }\ncalls = { search = 1 }", CALLS, '"search" is not a key here'),
+    ("batch = { input = 0.5 }", "batch = { input = 0.5 }\ncalls = { web_search = -1 }", CALLS, "web_search is negative"),
     ("batch = { input = 0.5 }", "batch = { inpt = 0.5, input = 0.5 }", f"{A1}, price 2026-01-01, batch", '"inpt" is'),
     ("tiers = { low", 'tiers = { top = "a-1", low', ACME, '"top" is not a key here'),
     # what is missing

@@ -25,7 +25,7 @@ WRITES = {
 
 @dataclass
 class Case:
-    """`tokens` counts by the row's kinds; `table` is the tier whose rates are expected."""
+    """`tokens` counts by the row's kinds; `table` is the tier whose rates are expected; `calls` are dollars beside the tokens."""
 
     name: str
     row: Row
@@ -34,6 +34,7 @@ class Case:
     table: str = "standard"
     estimated: set[str] = field(default_factory=set)
     unpriced: set[str] = field(default_factory=set)
+    calls: dict[str, Fraction] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -41,9 +42,8 @@ class Case:
 
     def expected(self) -> int:
         tables = self.row.at(self.usage.input)
-        return nano(
-            sum((count * rate_of(kind, self.table, tables) for kind, count in self.tokens.items()), Fraction(0))
-        )
+        tokens = sum((count * rate_of(kind, self.table, tables) for kind, count in self.tokens.items()), Fraction(0))
+        return nano(tokens + sum(self.calls.values()) * 1_000_000)
 
 
 def rate_of(kind: str, tier: str, tables: dict[str, dict[str, Fraction]]) -> Fraction:
@@ -74,6 +74,8 @@ def plain(row: Row) -> Iterator[Case]:
 
 
 def of_fast(row: Row) -> tuple[str, set[str], set[str]]:
+    if "fast" in row.tables:
+        return "fast", set(), set()
     return ("priority", set(), set()) if "priority" in row.tables else ("standard", set(), {"fast"})
 
 
@@ -126,7 +128,23 @@ def audio(row: Row) -> Iterator[Case]:
         yield Case("audio", row, usage, {"input": 500, "input_audio": 1_500})
 
 
-CASES = [case for row in rows() for kind in (plain, cached, long, tiers, audio) for case in kind(row)]
+def searches(row: Row) -> Iterator[Case]:
+    usage, tokens = Usage(10, 20, details={"web_search_calls": 3}), {"input": 10, "output": 20}
+    if not row.calls:
+        yield Case("searches", row, usage, tokens, unpriced={"web_search_calls"})
+    elif "web_search" in row.calls:
+        yield Case("searches", row, usage, tokens, calls={"web_search": 3 * row.calls["web_search"]})
+    else:
+        yield Case("searches", row, usage, tokens, calls={"web_search_request": row.calls["web_search_request"]})
+
+
+def fast(row: Row) -> Iterator[Case]:
+    for kind in row.tables.get("fast", {}).keys() - {"input", "output", "cache_read"}:
+        usage = Usage(900, 80, cached=400, details={kind: 300}, tier="fast")
+        yield Case(f"fast-{kind}", row, usage, {"input": 200, "cache_read": 400, kind: 300, "output": 80}, "fast")
+
+
+CASES = [case for row in rows() for kind in (plain, cached, long, tiers, audio, searches, fast) for case in kind(row)]
 
 
 def price_of(real: Catalog, row: Row, day: date | None = None) -> Price | None:
@@ -137,6 +155,8 @@ def test_there_is_something_to_count() -> None:
     assert len(CASES) > 600
     assert len({case.id for case in CASES}) == len(CASES)
     assert {case.row.model for case in CASES if case.name == "audio"} >= {"gemini-2.5-flash", "gemini-embedding-2"}
+    assert {kind for case in CASES for kind in case.calls} == {"web_search", "web_search_request"}
+    assert {case.row.model for case in CASES if case.name.startswith("fast-")} >= {"claude-opus-5-5", "claude-opus-5"}
     assert {case.row.long[0] for case in CASES if case.row.long} == {272_001, 100_001, 200_001, 200_000}
 
 
@@ -152,8 +172,9 @@ def test_what_it_costs(real: Catalog, case: Case) -> None:
     assert cost.source == "rates"
     assert set(cost.unpriced) == case.unpriced
     assert set(cost.estimated) == case.estimated
-    assert cost.parts.keys() == case.tokens.keys()
-    assert bound_of(case.usage.input, case.usage.output, price) >= cost.nano
+    assert cost.parts.keys() == case.tokens.keys() | case.calls.keys()
+    called = nano(sum(case.calls.values(), Fraction(0)) * 1_000_000)
+    assert bound_of(case.usage.input, case.usage.output, price) + called >= cost.nano
 
 
 @pytest.mark.parametrize("row", rows(), ids=[f"{row.model}-{row.since}" for row in rows()])

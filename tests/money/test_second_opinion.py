@@ -65,13 +65,12 @@ _TICKS = (
     "xAI tells its own figure, 123,456 ticks of 1e-10 USD, and that one counts (docs.x.ai). They compute from rates. The ticks of this "
     "recording look invented."
 )
+_GROUNDED = (
+    "One search by Google at $14 per 1,000 (ai.google.dev pricing). They have the rate, and do not read `webSearchQueries`. What is given "
+    "away each month neither counts."
+)
 RECORDED = [
-    Recorded(
-        id="ellmer-8dcb450744dd",
-        difference=Decimal("-0.01"),
-        right="theirs",
-        why="A web search at $10 per 1,000 (platform.claude.com pricing). The catalog has no rate for it: named in `unpriced`.",
-    ),
+    Recorded("ellmer-1d07e9d19c22", Decimal("0.014"), "ours", _GROUNDED),
     Recorded("ai-a427b8434357", Decimal("-1.001781"), "ours", _RETIRED_BETA),
     Recorded("ai-1fc4711439e7", Decimal("-2.955864"), "ours", _RETIRED_BETA),
     Recorded("ai-840afc565a34", Decimal("0.314975"), "ours", _COMPACTED),
@@ -177,6 +176,7 @@ CONTEXTS: dict[str, dict[str, str]] = {
     "batch": {"processing": "batch"},
     "flex": {"service_tier": "flex"},
     "priority": {"service_tier": "priority"},
+    "fast": {"speed": "fast"},
 }
 UNKNOWN_TO_THEM = {
     "gpt-6.2-astra", "gpt-6.2-sol", "claude-mythos-5", "claude-mythos-5-1", "gemini-4-carbon", "gemini-4-hydrogen",
@@ -208,43 +208,17 @@ class Explained:
         return found
 
 
-_GPT_6 = "gpt-5.6-luna gpt-5.6-sol gpt-5.6-terra gpt-6-astra gpt-6-luna gpt-6-sol gpt-6.1-sol gpt-6.1-terra"
-_GPT_5 = "gpt-5 gpt-5-mini gpt-5.1 gpt-5.2 gpt-5.4 gpt-5.4-mini gpt-5.5 o3"
 _GEMINI = (
     "gemini-2.5-flash gemini-2.5-flash-lite gemini-2.5-pro gemini-3-flash-preview gemini-3.1-flash-lite gemini-3.1-pro-preview "
     "gemini-3.5-flash gemini-3.5-flash-lite gemini-3.6-flash gemini-3.7-flash gemini-3.8-flash gemini-4-argon"
-)
-_CLAUDE = (
-    "claude-fable-5 claude-fable-5-1 claude-haiku-4-5-20251001 claude-haiku-5-5 claude-opus-4-5 claude-opus-4-6 claude-opus-4-7 "
-    "claude-opus-4-8 claude-opus-5 claude-opus-5-5 claude-sonnet-4-6 claude-sonnet-5 claude-sonnet-5-5"
 )
 _GROK_4 = "grok-4.20-0309-non-reasoning grok-4.20-0309-reasoning grok-4.20-multi-agent-0309 grok-4.3 grok-4.5 grok-4.6 grok-4.7"
 
 EXPLAINED = [
     Explained(
-        "theirs",
-        "developers.openai.com pricing (2026-10-12) has cached rates for flex and priority, and writes: half and double. The catalog has "
-        "none, so we book the dearest that could apply and say `estimated`: too much, never too little.",
-        f"""openai flex,priority cache_read: {_GPT_6} {_GPT_5}
-            openai flex cache_read: gpt-5-nano gpt-5.4-nano
-            openai priority cache_read: gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-mini gpt-5.3-codex
-            openai batch,flex,priority cache_write: {_GPT_6}""",
-    ),
-    Explained(
-        "theirs",
-        "Prompt caching multipliers stack with the batch discount (platform.claude.com batch processing, 2026-10-14). The catalog has no "
-        "batch rate for writes, so we book the standard one, `estimated`.",
-        f"anthropic batch cache_write,cache_write_1h: {_CLAUDE}",
-    ),
-    Explained(
-        "theirs",
-        "Half, as for all of the vendor's models (platform.claude.com batch processing). The catalog has no batch rates for these two.",
-        "anthropic batch input,output,cache_read,cache_write,cache_write_1h: claude-fable-5-2 claude-mythos-5-2",
-    ),
-    Explained(
         "ours",
         "They keep the doubled rates above 200,000 tokens of the 1M beta, which they say was retired on 2026-04-30: such requests are "
-        "refused. (Batch writes as for the others.)",
+        "refused.",
         """anthropic standard,batch input,output,cache_read,cache_write,cache_write_1h: claude-sonnet-4-5-20250929""",
     ),
     Explained(
@@ -259,11 +233,6 @@ EXPLAINED = [
         """gemini batch input,output,cache_read: gemini-3.5-flash gemini-3.7-flash
            gemini batch input: gemini-embedding-001
            openai batch input: text-embedding-3-large text-embedding-3-small""",
-    ),
-    Explained(
-        "theirs",
-        "ai.google.dev pricing, Batch tab (2026-10-14): half for audio too. The catalog has no batch rate for audio: `estimated`.",
-        "gemini batch input_audio: gemini-2.5-flash gemini-2.5-flash-lite gemini-3-flash-preview gemini-3.1-flash-lite gemini-embedding-2",
     ),
     Explained(
         "both",
@@ -283,27 +252,16 @@ EXPLAINED = [
         "openai batch cache_read: gpt-4.1 gpt-4.1-mini gpt-4o gpt-4o-mini o3",
     ),
     Explained(
-        "theirs",
-        "The published long-context rate is $0.25 (developers.openai.com, 2026-10-14). The catalog doubles the short one, which the vendor "
-        "rounds to $0.13.",
-        "openai batch cache_read: gpt-5.4",
-    ),
-    Explained(
         "unsettled",
         "The tables publish these tiers without long context, so they model none; the catalog extends the family rule (2x, 1.5x) to them. "
         "Ours is the careful reading.",
-        """openai priority input,output: gpt-5.4 gpt-5.5
+        """openai priority input,output,cache_read: gpt-5.4 gpt-5.5
            openai batch,flex input,output: gpt-5.5-pro""",
     ),
     Explained(
         "ours",
         "They have no such model and match its name to gpt-5. It is retired.",
         "openai batch,flex,priority input,output,cache_read: gpt-5-codex",
-    ),
-    Explained(
-        "theirs",
-        "Half in batch (developers.openai.com, 2026-10-14). Both models are retired.",
-        "openai batch input,output: gpt-4-turbo gpt-3.5-turbo",
     ),
 ]
 
@@ -328,6 +286,23 @@ def test_standard_rates_agree_for_all_models_but_those_explained() -> None:
 
 def test_they_know_the_models_that_they_knew() -> None:
     assert {row.id for row in load().rows if row.prices and not their_model(row.provider, row.id)} == UNKNOWN_TO_THEM
+
+
+DISPUTED = {"gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini"}
+"""litellm says 25 dollars for a thousand searches, they say 10: the catalog says nothing, and the searches are told as unpriced."""
+
+
+def test_searches_cost_the_same() -> None:
+    ours, theirs = dict[str, Decimal](), dict[str, Decimal]()
+    for row, price, model in compared():
+        if price.calls:
+            (pico,) = price.calls.values()
+            ours[row.id] = Decimal(pico).scaleb(-9)
+        if (rate := model.get_prices(instant(_day(price))).web_searches_kcount) is not None:
+            assert isinstance(rate, Decimal)
+            theirs[row.id] = rate
+    assert theirs.keys() - ours.keys() == DISPUTED
+    assert ours == {name: rate for name, rate in theirs.items() if name not in DISPUTED}
 
 
 @cache

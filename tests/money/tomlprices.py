@@ -18,7 +18,10 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class Row:
-    """One [[model.price]] table. `tables` by tier, in dollars per million tokens; `long` is (smallest prompt, tables)."""
+    """One [[model.price]] table.
+
+    `tables` by tier, in dollars per million tokens; `long` is (smallest prompt, tables); `calls` in dollars for each.
+    """
 
     model: str
     provider: str
@@ -26,6 +29,7 @@ class Row:
     until: date | None
     tables: dict[str, dict[str, Fraction]]
     long: tuple[int, dict[str, dict[str, Fraction]]] | None
+    calls: dict[str, Fraction]
 
     def at(self, prompt: int) -> dict[str, dict[str, Fraction]]:
         return self.long[1] if self.long and prompt >= self.long[0] else self.tables
@@ -41,12 +45,19 @@ def _rows(model: dict[str, Any]) -> Iterator[Row]:
     prices = model.get("price", [])
     for number, price in enumerate(prices, 1):
         until = prices[number]["effective_from"] if number < len(prices) else None
-        yield Row(model["id"], model["provider"], price["effective_from"], until, _tables(price), _long(price))
+        yield Row(
+            model["id"], model["provider"], price["effective_from"], until, _tables(price), _long(price), _calls(price)
+        )
 
 
 def _tables(table: dict[str, Any]) -> dict[str, dict[str, Fraction]]:
-    services = ("standard", "batch", "flex", "priority")
+    services = ("standard", "batch", "flex", "priority", "fast")
     return {name: {kind: Fraction(rate) for kind, rate in table[name].items()} for name in services if name in table}
+
+
+def _calls(price: dict[str, Any]) -> dict[str, Fraction]:
+    """In dollars for each."""
+    return {kind: Fraction(rate) / 1000 for kind, rate in price.get("calls", {}).items()}
 
 
 def _long(price: dict[str, Any]) -> tuple[int, dict[str, dict[str, Fraction]]] | None:

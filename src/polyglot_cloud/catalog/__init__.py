@@ -3,6 +3,7 @@
 from polyglot_cloud.catalog.faults import BrokenCatalog, CatalogFault
 from polyglot_cloud.catalog.loader import default_path, load
 from polyglot_cloud.catalog.names import RESERVED
+from polyglot_cloud.catalog.pasting import lacks, lines_for
 from polyglot_cloud.catalog.planning import Plan
 from polyglot_cloud.catalog.resolve import Catalog, Choices, Resolution, Retired
 from polyglot_cloud.catalog.table import Line, as_json, as_text, table
@@ -20,6 +21,8 @@ __all__ = [
     "as_json",
     "as_text",
     "default_path",
+    "lacks",
+    "lines_for",
     "load",
     "table",
 ]

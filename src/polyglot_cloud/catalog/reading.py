@@ -18,7 +18,9 @@ STATES: tuple[Literal["active", "deprecated", "retired"], ...] = ("active", "dep
 RATE_KINDS = (
     "input", "output", "reasoning_output", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h", "input_audio",
 )  # fmt: skip
-SERVICES = ("standard", "batch", "flex", "priority")
+SERVICES = ("standard", "batch", "flex", "priority", "fast")
+CALL_KINDS = ("web_search", "web_search_request")
+_MILLION_BY_THOUSAND = 1_000
 
 QUIRKS: dict[str, Read[Any]] = {
     "efforts": value.words_of(EFFORTS, ascending=True),
@@ -203,12 +205,23 @@ def read_price(entry: Entry) -> Price:
         read_long_context(inner, rates)
         for inner in entry.inners("long_context", lambda _, table: f"long context above {table.get('above', '?')}")
     )
+    calls = read_calls(entry.inner("calls", f"{entry.label}, calls"))
     entry.close()
-    return Price(effective_from, rates, tiers, source)
+    return Price(effective_from, rates, tiers, source, calls)
+
+
+def read_calls(table: Entry) -> dict[str, int]:
+    """USD per thousand calls."""
+    found = {
+        kind: table.take(kind, value.pico_dollars, 0) * _MILLION_BY_THOUSAND for kind in CALL_KINDS if table.has(kind)
+    }
+    table.asked.update(CALL_KINDS)
+    table.close()
+    return found
 
 
 def read_rates(entry: Entry) -> Rates:
-    """The tables standard, batch, flex and priority in one: the last three under their name as a prefix."""
+    """The tables standard, batch, flex, priority and fast in one: all but the first under their name as a prefix."""
     found: dict[str, int] = {}
     for service in SERVICES:
         table = entry.inner(service, f"{entry.label}, {service}")

@@ -169,7 +169,7 @@ def rebuild_receipts(_options: argparse.Namespace, place: Place) -> Told:
 
 
 def tell_costs(options: argparse.Namespace, place: Place) -> Told:
-    since = _day(options.since) if options.since else datetime.now(UTC).date() - timedelta(days=30)
+    since = day_of(options.since) if options.since else datetime.now(UTC).date() - timedelta(days=30)
     by = list(dict.fromkeys(options.by)) or ["day"]
     if strange := [name for name in by if name not in BY]:
         raise NothingToDo(f"costs cannot be told by {strange[0]!r}, but by {', '.join(BY)}.")
@@ -190,7 +190,7 @@ def costs(place: Place, since: date, until: date, by: Sequence[str]) -> list[lis
 
     store = Store(place.ledger)
     axes = [_AXES.get(name, name) for name in by if name != "day"]
-    spans = _days(since, until) if "day" in by else [("", _start(since), _start(until + timedelta(days=1)))]
+    spans = _days(since, until) if "day" in by else [("", start_of(since), start_of(until + timedelta(days=1)))]
     found = []
     for day, start, end in spans:
         for cost in store.costs(start, end, axes):  # type: ignore[arg-type]  # BY holds the store's axes and "day"
@@ -203,15 +203,15 @@ def costs(place: Place, since: date, until: date, by: Sequence[str]) -> list[lis
 
 def _days(since: date, until: date) -> list[tuple[str, int, int]]:
     days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
-    return [(day.isoformat(), _start(day), _start(day + timedelta(days=1))) for day in days]
+    return [(day.isoformat(), start_of(day), start_of(day + timedelta(days=1))) for day in days]
 
 
-def _start(day: date) -> int:
+def start_of(day: date) -> int:
     """Its first moment in UTC, in Unix microseconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -94,6 +94,7 @@ class Dialect:
     reads           top-level members of the body that `peek` looks at: they must not stand twice
     meter           see Meter; None where usage always comes
     media_type      content type of a stream
+    comments        a stream may hold comment lines: the official SDKs of this format skip them
     unframed        a streamed reply may also come as one JSON array, by the client's own wish
     is_mere_content whether a record of a stream is nothing but a piece of content, told without decoding it; what tells the end, usage that
                     counts or an error never is
@@ -118,6 +119,7 @@ class Dialect:
     reads: tuple[str, ...] = ("model", "stream")
     meter: Meter | None = None
     media_type: str = "text/event-stream"
+    comments: bool = True
     unframed: bool = False
     bulk: Callable[[Body], Iterator[Bulk]] = lambda body: iter(())
     takes_url: Callable[[Block], bool] = lambda block: True

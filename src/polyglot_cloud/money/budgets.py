@@ -1,9 +1,10 @@
 """Budgets, and the records in which the book tells of them. Amounts are nano-dollars, bounds of windows Unix seconds."""
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from polyglot_cloud.money.amounts import Nano
-from polyglot_cloud.money.periods import Period
+from polyglot_cloud.money.periods import Period, window
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,18 @@ class Standing:
     spent: Nano
     held: Nano
     unknown: Nano
+
+    def admits(self, amount: Nano, *, alone: bool = False) -> bool:
+        """Whether so much fits; `alone`: if all other calls were settled at nothing."""
+        if self.budget.period == "call":
+            return amount <= self.budget.limit
+        return self.spent + (self.unknown if alone else self.held) + amount <= self.budget.limit
+
+
+def untouched(budget: Budget, at: int, spent: Nano = 0) -> Standing:
+    """How a budget stands in the window of `at` (Unix seconds) where nothing is held."""
+    span = window(budget.period, at, ZoneInfo(budget.zone))
+    return Standing(budget, span.start, span.end, spent, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

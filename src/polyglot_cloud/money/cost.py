@@ -23,7 +23,7 @@ class Cost:
 
     nano       rounded half up from the exact sum of `parts`
     source     "rates": the price row; "ticks": the vendor's own figure; "unpriced": no price was known, and `nano` is 0
-    parts      pico-dollars by kind of token as the price row has them, or "ticks"
+    parts      pico-dollars by kind of token or call as the price row has them, or "ticks"
     unpriced   kinds of usage that no rate covers, so that the true cost may be higher; output audio and images count as output meanwhile
     estimated  kinds booked at the dearest rate that could apply, because the row has none for them
     """
@@ -48,7 +48,8 @@ _IN_THE_SUMS = {*_WRITES, "input_audio", "input_image", "accepted_prediction", "
 """Kinds in `Usage.details` that some rate covers. Images are billed as input; predictions, also rejected ones, as output."""
 
 _STANDARD = {"standard", "default", "auto", "standard_only"}
-_TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "fast": "priority"}
+_TIERS = {"batch": ("batch",), "flex": ("flex",), "priority": ("priority",), "fast": ("fast", "priority")}
+"""Whose rates count, the first that the row has: at OpenAI fast is the new name for priority, at Anthropic it has rates of its own."""
 _CHEAPER = {"batch", "flex"}
 
 
@@ -65,6 +66,8 @@ def cost_of(usage: Usage, price: Price | None) -> Cost:
     table, missing, guessed = _table(usage, price)
     rates, estimated = table.rates, table.estimated
     parts = {kind: count * rates[kind] for kind, count in counts.items()}
+    if beyond and price.calls:
+        beyond = _called(parts, details, price, beyond)
     if "input_audio" in counts and _is_from_cache(usage):
         estimated = estimated | {"input_audio"}
     if not estimated.isdisjoint(counts):
@@ -84,6 +87,18 @@ def bound_of(input_tokens: int, output_tokens: int, price: Price, *, tiers: Coll
         if tier in rates:
             per_input, per_output = max(per_input, rates[tier][0]), max(per_output, rates[tier][1])
     return -(-(input_tokens * per_input + output_tokens * per_output) // PICO_IN_NANO)
+
+
+def _called(parts: dict[str, int], details: dict[str, int], price: Price, beyond: tuple[str, ...]) -> tuple[str, ...]:
+    """Adds what the vendor's own tools cost to `parts`; returns what is still beyond any rate."""
+    searches = details.get("web_search_calls", 0)
+    if not searches:
+        return beyond
+    if "web_search" in price.calls:
+        parts["web_search"] = searches * price.calls["web_search"]
+    else:
+        parts["web_search_request"] = price.calls["web_search_request"]
+    return tuple(kind for kind in beyond if kind != "web_search_calls")
 
 
 def _rounded(pico: int) -> Nano:
@@ -124,8 +139,9 @@ def _table(usage: Usage, price: Price) -> tuple[Table, tuple[str, ...], tuple[st
     tier = (usage.tier or "standard").lower()
     if tier in _STANDARD:
         return tables["standard"], (), ()
-    if _TIERS.get(tier) in tables:
-        return tables[_TIERS[tier]], (), ()
+    for own in _TIERS.get(tier, ()):
+        if own in tables:
+            return tables[own], (), ()
     if tier in _CHEAPER:
         return tables["standard"], (), (tier,)
     return tables["standard"], (tier if tier in _TIERS else "tier",), ()

@@ -45,9 +45,10 @@ class Entry:
     facts    JSON. Of `held`: call, tenant, key, run, agent, provider, model, wire_model, client_dialect, upstream_dialect, face and
              budgets, a list of {id, scope, start}: each budget that it was held under, with its window's start in Unix seconds. Of
              `settled`: model, usage, price, cost_source, timings, outcome, status, losses, edits, and where there was one
-             fallback_from and error. Of `repriced`: replaces (the seq of the entry that it corrects), was (the cost before). Of
-             `alerted`: budget, scope, period, percent, limit, start, end. Of `delivered` and `undelivered`: alert (the seq of the
-             alert's entry), tries, and status or why
+             fallback_from and error. Of `repriced`: replaces (the seq of the entry that it corrects), was (the cost before),
+             model, price, cost_source, who, and where it is so unpriced and estimated. Of `alerted`: budget, scope, period,
+             percent, limit, start, end. Of `delivered` and `undelivered`: alert (the seq of the alert's entry), tries, and
+             status or why
     at       Unix microseconds; the journal's own clock where it is 0
     seq      1, 2, 3, ... given by the journal
     """

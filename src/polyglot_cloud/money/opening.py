@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from polyglot_cloud.money.amounts import Nano
 from polyglot_cloud.money.book import Book
-from polyglot_cloud.money.budgets import Budget, Spent
+from polyglot_cloud.money.budgets import Budget, Spent, Standing, untouched
 from polyglot_cloud.money.journal import Journal, microseconds
 from polyglot_cloud.money.periods import Window, window
 from polyglot_cloud.money.till import MICRO, Till
@@ -26,6 +26,26 @@ def open_till(
     till = Till(Book(clock), journal, budgets, clock=clock, unbooked=unbooked, recall=Recall(path, clock))
     till.remember(budgets)
     return till
+
+
+class Glance:
+    """Budgets as they stand, by the ledger alone: nothing is opened to write, so a gateway may be running. What is held counts as spent.
+
+    `path` None: there is no ledger, and nothing was spent. Raises LedgerError.
+    """
+
+    def __init__(self, path: Path | None, budgets: Sequence[Budget], clock: Callable[[], int] = microseconds) -> None:
+        self._budgets = budgets
+        self._clock = clock
+        self._recall = None if path is None else Recall(path, clock)
+
+    def applying(self, provider: str, own: Sequence[Budget] = ()) -> tuple[Budget, ...]:
+        named = "process", f"provider:{provider}"
+        return (*(budget for budget in self._budgets if budget.scope in named), *own)
+
+    def standing(self, budget: Budget) -> Standing:
+        spent = 0 if self._recall is None else self._recall([budget])[0].nano
+        return untouched(budget, self._clock() // MICRO, spent)
 
 
 class Recall:

@@ -131,7 +131,12 @@ def _settled() -> Insert:
 
 def _repriced() -> Update:
     last = (
-        select(journal.c.attempt, func.max(journal.c.seq).label("seq"), journal.c.nano)
+        select(
+            journal.c.attempt,
+            func.max(journal.c.seq).label("seq"),
+            journal.c.nano,
+            _fact("$.cost_source").label("source"),
+        )
         .where(_of("repriced"))
         .group_by(journal.c.attempt)
         .subquery()
@@ -139,7 +144,7 @@ def _repriced() -> Update:
     return (
         update(attempts)
         .where(attempts.c.attempt == last.c.attempt, attempts.c.state == "settled")
-        .values(cost=last.c.nano)
+        .values(cost=last.c.nano, cost_source=func.coalesce(last.c.source, attempts.c.cost_source))
     )
 
 

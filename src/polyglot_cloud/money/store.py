@@ -7,7 +7,7 @@ thousand entries.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -53,7 +53,7 @@ class Attempt:
     """One attempt, as far as its entries tell.
 
     `model` is what was asked for, `answered` what answered. Times are Unix microseconds, amounts nano-dollars; `cost` None: not settled.
-    `held` and `ended` are the facts of its first entry and of the one that ended it.
+    `held` and `ended` are the facts of its first entry and of the one that ended it, `repriced` of the last that corrected its cost.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Attempt:
     ended_at: int | None
     held: dict[str, Any]
     ended: dict[str, Any]
+    repriced: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,11 @@ _WHOLE = select(
     attempts.c.cost,
     attempts.c.held_at,
     attempts.c.ended_at,
+    attempts.c.ended_seq,
+    attempts.c.cost_source,
     _held.c.facts.label("held"),
     _ended.c.facts.label("ended"),
+    _ended.c.nano.label("first_cost"),
 ).select_from(
     attempts.outerjoin(_held, _held.c.seq == attempts.c.held_seq).outerjoin(
         _ended, _ended.c.seq == attempts.c.ended_seq
@@ -128,7 +132,7 @@ class Store:
     def attempt(self, id_: str) -> Attempt | None:
         with self.connection() as connection:
             row = connection.execute(_WHOLE.where(attempts.c.attempt == id_)).one_or_none()
-            return None if row is None else _attempt(row)
+            return None if row is None else replace(_attempt(row), repriced=_repriced(connection, row))
 
     def unknown(self) -> list[Attempt]:
         """What nobody knows the end of, oldest first. It counts at its bound until it is freed."""
@@ -248,6 +252,16 @@ def _entry(row: Any) -> Entry:
 def _attempt(row: Any) -> Attempt:
     held, ended = (wire.decode(facts) if facts else {} for facts in (row.held, row.ended))
     return Attempt(row.attempt, row.state, row.bound, row.cost, row.held_at, row.ended_at, held, ended)
+
+
+def _repriced(connection: Connection, row: Any) -> dict[str, Any] | None:
+    """There is no index for it: it is looked for only where cost or source are not those of the settlement."""
+    ended = wire.decode(row.ended) if row.ended else {}
+    if row.state != "settled" or (row.cost, row.cost_source) == (row.first_cost, ended.get("cost_source")):
+        return None
+    of_it = journal.c.attempt == row.attempt, journal.c.kind == "repriced", journal.c.seq > row.ended_seq
+    last = connection.execute(select(journal.c.facts).where(*of_it).order_by(journal.c.seq.desc()).limit(1)).scalar()
+    return wire.decode(last) if last else None
 
 
 def rebuild(path: Path, stride: int = STRIDE) -> int:

@@ -13,7 +13,7 @@ from polyglot_cloud.rows import Price, Rates
 INPUT_KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "cache_write_12h", "input_audio")
 OUTPUT_KINDS = ("output", "reasoning_output")
 WRITE_KINDS = ("cache_write", "cache_write_1h", "cache_write_12h")
-TIERS = ("standard", "batch", "flex", "priority")
+TIERS = ("standard", "batch", "flex", "priority", "fast")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
-from polyglot_cloud.money.budgets import Alert, Budget
+from polyglot_cloud.money.budgets import Alert, Budget, Standing, untouched
 from polyglot_cloud.money.commits import Commit
 from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, line_of, spelled
 from polyglot_cloud.money.faults import LedgerError
@@ -130,6 +130,11 @@ class Till:
             ours = (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()))
             self._applying[provider] = ours
         return (*ours, *own) if own else ours
+
+    def standing(self, budget: Budget) -> Standing:
+        """How a budget stands now."""
+        now = self._clock()
+        return self._book.standing(budget, now) or untouched(budget, now // MICRO)
 
     async def open(self, facts: dict[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
         """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown."""

@@ -26,6 +26,8 @@ _OF_THE_START = (
 _OF_THE_END = (
     "usage", "price", "cost_source", "estimated", "unpriced", "timings", "outcome", "status", "losses", "edits", "error",
 )  # fmt: skip
+_OF_A_PRICE = ("price", "cost_source", "estimated", "unpriced")
+"""What a correction of the price says anew."""
 
 
 class Views:
@@ -54,6 +56,9 @@ class Views:
 def receipt(attempt: "Attempt") -> dict[str, Any]:
     """An attempt as it is told to who made it. Amounts as decimal text in US dollars, times in Unix microseconds."""
     held, ended = attempt.held, attempt.ended
+    if (fixed := attempt.repriced) is not None:
+        kept = {name: value for name, value in ended.items() if name not in _OF_A_PRICE}
+        ended = {**kept, **{name: fixed[name] for name in _OF_A_PRICE if name in fixed}}
     return {
         "id": attempt.id,
         "object": "receipt",
@@ -66,6 +71,7 @@ def receipt(attempt: "Attempt") -> dict[str, Any]:
         "bound_usd": _usd(attempt.bound) if attempt.bound else None,
         **{name: held.get(name) for name in _OF_THE_START},
         **{name: ended[name] for name in _OF_THE_END if name in ended},
+        **({"repriced": {"was_usd": _usd(fixed["was"]), "replaces": fixed["replaces"]}} if fixed else {}),
     }
 
 

@@ -98,20 +98,19 @@ class CallEndpoint:
 
     def __init__(self, edge: Edge, dialect: Dialect, path: str) -> None:
         self._edge = edge
-        self._dialect = dialect
+        self.dialect = dialect
         self._path = path
-        self._in_path = "{call}" in path
+        self.in_path = "{call}" in path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer(send, self._dialect)
+        answer = _Answer(send, self.dialect)
         began = time.perf_counter_ns()
         call: Call | None = None
         try:
             with self._edge.drain.track():
                 length = content_length(scope)
                 body = await read_body(receive, self._edge.max_body, content_length=length)
-                small = len(body) < self._edge.sizes.body
-                call = self._call(scope, bytes(body), began) if small else await self._large_call(scope, body, began)
+                call = await self.read(scope, body, began)
                 with Presence(receive, scope.get(DEPARTURE)):
                     answer.reply = await self._edge.pipeline.handle(call)
                     await answer.give(answer.reply)
@@ -128,21 +127,27 @@ class CallEndpoint:
             await answer.close()
             self._log(call, answer, (time.perf_counter_ns() - began) / 1e9)
 
+    async def read(self, scope: Scope, body: bytes | Segments, began: int) -> Call:
+        """The call that a request is. Raises BadRequest and UnknownPath."""
+        if len(body) < self._edge.sizes.body:
+            return self._call(scope, bytes(body), began)
+        return await self._large_call(scope, body, began)
+
     def _call(self, scope: Scope, body: bytes, began: int) -> Call:
-        value, path = decoded(body, self._dialect.reads), self._path_of(scope)
-        return self._made(scope, body, value, path, self._dialect.peek(value, path), began)
+        value, path = decoded(body, self.dialect.reads), self._path_of(scope)
+        return self._made(scope, body, value, path, self.dialect.peek(value, path), began)
 
     async def _large_call(self, scope: Scope, given: bytes | Segments, began: int) -> Call:
         body = Segments([given]) if isinstance(given, bytes) else given
-        found = await in_steps(scanned(body, self._dialect.reads, self._edge.sizes))
+        found = await in_steps(scanned(body, self.dialect.reads, self._edge.sizes))
         path = self._path_of(scope)
-        peek = await aside(len(found.text), self._dialect.peek, found.value, path)
+        peek = await aside(len(found.text), self.dialect.peek, found.value, path)
         call = self._made(scope, body, found.value, path, peek, began)
         call.skeleton = found
         return call
 
     def _path_of(self, scope: Scope) -> str:
-        if not self._in_path:
+        if not self.in_path:
             return self._path
         written = scope["path_params"]["call"]
         check_method(written)
@@ -158,13 +163,13 @@ class CallEndpoint:
         run, agent = _made_for(scope)
         return Call(
             id=self._edge.ids.next(),
-            dialect=self._dialect,
+            dialect=self.dialect,
             body=body,
             value=value,
             peek=peek,
             provider=None if provider == ANY else provider,
             path=path,
-            template=template(path, peek.model) if self._in_path else path,
+            template=template(path, peek.model) if self.in_path else path,
             headers=scope["headers"],
             created=int(self._edge.wall_clock()),
             elapsed=lambda: time.perf_counter_ns() - began,
@@ -188,7 +193,7 @@ class CallEndpoint:
         told = (
             call.id if call else "-",
             call.provider or "any" if call else "-",
-            self._dialect.name,
+            self.dialect.name,
             shown(peek.model) if peek else None,
             peek.stream if peek else False,
             answer.status,

@@ -98,6 +98,7 @@ OPERATIONS = (
     Operation("post", "/v1beta/models/{model}:streamGenerateContent", "Gemini, streamed (alt=sse)", OBJECT, "gemini"),
     Operation("post", "/v1beta/models/{model}:countTokens", "Gemini token counting, passed through", OBJECT, "gemini"),
     Operation("post", "/generate", "One prompt in, its text out, in Ollama's shape; stream: true gives a line for each piece", GENERATE),
+    Operation("post", "/v1/quote/chat/completions", "What that call would cost; /v1/quote stands before any other path as well", CHAT),
     Operation("get", "/v1/models", "The models of this provider, with what the catalog knows of them"),
     Operation("get", "/v1/models/{model}", "One model, by id, alias or tier"),
     Operation("get", "/health", "Alive, and how"),

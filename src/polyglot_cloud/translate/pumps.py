@@ -33,7 +33,6 @@ from polyglot_cloud.token_estimate import Spent
 from polyglot_cloud.translate.outbound import Outbound
 from polyglot_cloud.translate.replies import Signature, reply_context, usage_of
 
-EVENTS = "text/event-stream"
 MAX_COPY = 64 * 1024 * 1024
 """Bytes of an unframed stream kept to read its usage from."""
 
@@ -45,7 +44,8 @@ class Pump(Protocol):
     failure   the error that ended the stream, None so far
     told      the provider's own bytes, which have been passed on, say so
     over      nothing more will come out, whatever the provider still sends
-    losses    what the answer lost on the way; `last_words` are the bytes that tell them, once all else is out
+    losses    what the answer lost on the way; `last_words` are the bytes that tell them, and a note, once all else is out. Where bytes
+              pass as they are there are none
     """
 
     outcome: Outcome
@@ -59,7 +59,7 @@ class Pump(Protocol):
 
     def feed(self, piece: bytes) -> bytes: ...
     def close(self) -> bytes: ...
-    def last_words(self) -> bytes: ...
+    def last_words(self, note: str = "") -> bytes: ...
     def broke(self, error: GatewayError) -> bytes: ...
 
 
@@ -81,7 +81,7 @@ class _Watch:
     def over(self) -> bool:
         return False
 
-    def last_words(self) -> bytes:
+    def last_words(self, note: str = "") -> bytes:
         return b""
 
     def see(self, event: Event) -> None:
@@ -176,7 +176,7 @@ class Translation(_Watch):
         self._decoder = Decoder()
         self._reader = target.dialect.reader()
         self._writer = call.dialect.writer(reply_context(call, target))
-        self._comments = call.dialect.media_type == EVENTS
+        self._comments = call.dialect.comments
         self.losses = self._writer.losses
         self._filters = _filters(outbound, self.losses)
         self._ended = False
@@ -227,9 +227,10 @@ class Translation(_Watch):
             self.fail(BrokenReply(self.failure.message), "truncated")
         return written
 
-    def last_words(self) -> bytes:
-        """The answer's own losses: the head with its headers has left long ago. Formats without comments have no place for them."""
-        return comment(f"{PREFIX}dropped: {loss_list(self.losses)}") if self.losses and self._comments else b""
+    def last_words(self, note: str = "") -> bytes:
+        """The head with its headers has left long ago. Formats without comments have no place for them."""
+        notes = [f"{PREFIX}dropped: {loss_list(self.losses)}"] if self.losses else []
+        return b"".join(map(comment, [*notes, note] if note else notes)) if self._comments else b""
 
     def broke(self, error: GatewayError) -> bytes:
         """What a filter still held back goes out before the error, as it does where the provider itself tells one."""

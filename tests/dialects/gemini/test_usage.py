@@ -41,3 +41,15 @@ def test_details_by_modality() -> None:
 )
 def test_no_counts_is_none(body: Any) -> None:
     assert DIALECT.read_usage(body) is None
+
+
+def test_searches_are_counted_by_their_queries() -> None:
+    counts = {"promptTokenCount": 5, "totalTokenCount": 9}
+    grounded = {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}
+    usage = DIALECT.read_usage({"usageMetadata": counts, "candidates": [grounded, {"groundingMetadata": {}}, {}]})
+    assert usage is not None
+    assert usage.details == {"web_search_calls": 2}
+    odd = {"usageMetadata": counts, "candidates": [{"groundingMetadata": {"webSearchQueries": "a"}}]}
+    usage = DIALECT.read_usage(odd)
+    assert usage is not None
+    assert usage.details == {}

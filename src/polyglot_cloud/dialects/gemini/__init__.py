@@ -30,6 +30,7 @@ DIALECT = Dialect(
     reader=StreamReader,
     writer=None,
     reads=CONFIG,
+    comments=False,  # google-genai 3.4.0 takes each line that does not begin with "data: " for a part of an error
     unframed=True,
     takes_url=takes_url,
 )

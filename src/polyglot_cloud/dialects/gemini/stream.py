@@ -70,7 +70,11 @@ class StreamReader:
 
     def _metered(self, reply: Body) -> list[Event]:
         usage = read_usage(reply)
-        if usage is None or usage == self._usage:
+        if usage is None:
+            return []
+        if self._usage is not None and (searched := self._usage.details.get("web_search_calls")):
+            usage.details.setdefault("web_search_calls", searched)  # of searches one chunk tells, not the last
+        if usage == self._usage:
             return []
         self._usage = usage
         return [Metered(usage)]
@@ -88,12 +92,13 @@ def _failed(error: GatewayError) -> Failed:
 
 
 def is_mere_content(record: Record) -> bool:
-    """Every chunk has the usage so far; the last one counts."""
+    """Every chunk has the usage so far; the last one counts. What was searched for stands in one alone."""
     data = record.data
     return (
         data.startswith(b"{")
         and b'"finishReason"' not in data
         and b'"blockReason"' not in data
+        and b'"groundingMetadata"' not in data
         and b'"error"' not in data
         and b'"candidates"' in data
     )

@@ -28,9 +28,19 @@ def read_usage(body: Body) -> Usage | None:
         output=count(counts.get("candidatesTokenCount")) + thoughts,
         cached=count(counts.get("cachedContentTokenCount")),
         reasoning=thoughts,
-        details=_details(counts, tool_use),
+        details=_details(counts, tool_use) | _searches(body),
         tier=string(counts.get("serviceTier")) or None,
     )
+
+
+def _searches(body: Body) -> dict[str, int]:
+    """What Google searched for, which is billed beside the tokens. It stands with the candidates, in a stream once they are done."""
+    found = sum(
+        len(queries)
+        for candidate in mappings(body.get("candidates"))
+        if isinstance(queries := mapping(candidate.get("groundingMetadata")).get("webSearchQueries"), list)
+    )
+    return {"web_search_calls": found} if found else {}
 
 
 def _details(counts: Body, tool_use: int) -> dict[str, int]:

@@ -31,4 +31,5 @@ DIALECT = Dialect(
     writer=Writer,
     reads=("model", "stream", "prompt", "images", "format", "options"),
     media_type="application/x-ndjson",
+    comments=False,
 )
