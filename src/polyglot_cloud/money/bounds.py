@@ -2,7 +2,7 @@
 
     text     one token a UTF-8 byte of the body, and what a vendor's template adds. No tokenizer of the four makes more of it
     media    an image, a file or a clip may have more tokens than bytes: then the model's whole input counts
-    output   the maximum that was asked for, else the model's; all that the model can hold where it reasons beyond a maximum; for each choice
+    output   the maximum that was asked for, else the model's; where a model reasons beyond it, all that it can hold; for each choice
     tier     the dearest that the price row has, where the call names one; else the standard one
 
 What no bound is known for is told as None: under a budget such a call is refused.
@@ -55,10 +55,12 @@ _UNSEEN_KINDS = frozenset({
     "container_upload", "item_reference",
 })  # fmt: skip
 _UNSEEN_NAMES = frozenset({
-    "image_url", "input_audio", "file", "file_id", "file_data", "file_url", "inlineData", "inline_data", "fileData", "file_data", "audio",
+    "image_url", "input_audio", "file", "file_id", "file_data", "file_url", "inlineData", "inline_data", "fileData", "audio",
     "previous_response_id", "conversation", "prompt", "cachedContent", "cached_content", "container", "video_url",
 })  # fmt: skip
-_SCHEMAS = frozenset({"tools", "functions", "response_format", "text", "output_config", "generationConfig", "generation_config"})
+_SCHEMAS = frozenset(
+    {"tools", "functions", "response_format", "text", "output_config", "generationConfig", "generation_config"}
+)
 _ARGUMENTS = {"tool_use": "input", "mcp_tool_use": "input", "server_tool_use": "input"}
 _CALLS = ("functionCall", "function_call")
 
@@ -88,6 +90,7 @@ class Bound:
     maximum  what the call may write by its maximum, for each of `choices`
     lidless  tokens that it may write whatever the maximum says; 0 where that holds
     without  kinds of input that cannot be in it
+    told     the vendor has counted the input
     """
 
     input: int
@@ -99,6 +102,7 @@ class Bound:
     choices: int = 1
     lidless: int = 0
     without: frozenset[str] = frozenset()
+    told: bool = False
 
     def with_output(self, tokens: int) -> Nano:
         """The most that the attempt cost if it wrote no more than so many tokens."""
@@ -117,7 +121,7 @@ class Bound:
 
     def counted(self, tokens: int, margin: int) -> "Bound":
         """The bound where the vendor's own count of the request is so many tokens, give or take `margin` percent."""
-        return self.reading(tokens + -(-tokens * margin // 100) + COUNTING_FRAME)
+        return replace(self.reading(tokens + -(-tokens * margin // 100) + COUNTING_FRAME), told=True)
 
     def writing(self, maximum: int) -> "Bound":
         """The bound with a smaller maximum of output, for each choice."""

@@ -1,4 +1,4 @@
-"""How a Responses request is told to write less, and how its tokens are counted (OpenAI's API reference, token counting guide; 2026-11-22)."""
+"""How a Responses request is told to write less, and how its tokens are counted (OpenAI's guide to counting; 2026-11-22)."""
 
 from typing import Any
 
