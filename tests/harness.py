@@ -99,7 +99,7 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def replying(*responses: httpx.Response | Exception) -> tuple[httpx.MockTransport, list[httpx.Request]]:
-    """A transport that gives these answers in turn, and the requests it got. A provider that is asked for tokens beyond them has no counter."""
+    """A transport that gives these answers in turn, and the requests it got. Asked for tokens beyond them it has no counter."""
     seen: list[httpx.Request] = []
     waiting = list(responses)
 

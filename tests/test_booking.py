@@ -519,7 +519,9 @@ async def test_a_hundred_at_once_stay_under_a_cap_and_use_it_to_the_last_that_fi
         return case.answer(stream=False)
 
     limit, bounds = BIG.limit, list[int]()
-    for number in range(2):  # the second has no room for the first bound, and is held by the one that looks into the body
+    for number in range(
+        2
+    ):  # the second has no room for the first bound, and is held by the one that looks into the body
         (other := tmp_path / str(number)).mkdir()
         with counter(other, day(limit)) as desk:
             await ask(application(replying(case.answer(stream=False))[0], till=desk.till), case, stream=False)

@@ -8,12 +8,12 @@ import httpx
 
 from counter import DOLLAR, Counter, counter, day
 from harness import HOSTS, application, client
-from polyglot_cloud.sandbox import App, anthropic, gemini, openai
+from polyglot_cloud.sandbox import App, anthropic, openai
 
 Body = dict[str, Any]
-KEYS = {"OPENAI_API_KEY": openai.KEY, "ANTHROPIC_API_KEY": anthropic.KEY, "GEMINI_API_KEY": gemini.KEY}
+KEYS = {"OPENAI_API_KEY": openai.KEY, "ANTHROPIC_API_KEY": anthropic.KEY}
 PATIENCE = 60_000_000
-OPUS, TERRA, ARGON = "claude-opus-5-5", "gpt-6.1-terra", "gemini-4-argon"
+OPUS, TERRA = "claude-opus-5-5", "gpt-6.1-terra"
 LONG = "word " * 80_000
 """A hundred thousand tokens as the stand-ins count."""
 ASKED = 32_000
@@ -23,11 +23,10 @@ class Clouds(httpx.AsyncBaseTransport):
     """The stand-ins in the network's place, new for each test."""
 
     def __init__(self) -> None:
-        made = {"openai": openai.OpenAI(), "anthropic": anthropic.Anthropic(), "gemini": gemini.Gemini()}
-        self._apps = {name: App(name, vendor) for name, vendor in made.items()}
-        for app in self._apps.values():
+        apps = {"openai": App("openai", openai.OpenAI()), "anthropic": App("anthropic", anthropic.Anthropic())}
+        for app in apps.values():
             app.pause = 0.0
-        self._ways = {httpx.URL(HOSTS[name]).host: httpx.ASGITransport(app) for name, app in self._apps.items()}
+        self._ways = {httpx.URL(HOSTS[name]).host: httpx.ASGITransport(app) for name, app in apps.items()}
         self.asked: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -101,9 +100,7 @@ async def test_two_hundred_at_once_leave_what_the_last_can_use(tmp_path: Path) -
     with counter(tmp_path, budget, patience=PATIENCE) as desk:
         app = application(upstream, KEYS, till=desk.till)
         async with client(app) as http:
-            crowd = await asyncio.gather(
-                *(http.post("/v1/openai/chat/completions", json=small) for _ in range(200))
-            )
+            crowd = await asyncio.gather(*(http.post("/v1/openai/chat/completions", json=small) for _ in range(200)))
             after_crowd = desk.spent(budget)
             answers = 0
             while True:  # the largest maximum that still fits is given: 20 tokens are always worth a try

@@ -90,7 +90,7 @@ def test_where_nobody_says_what_it_writes_it_is_no_more_than_it_can_hold() -> No
 def test_a_maximum_bounds_all_but_what_is_reasoned_beyond_it(model: Model, price: Price) -> None:
     found = bound(9, model, price, media=False, max_tokens=500, choices=2, value={})
     assert found is not None
-    beyond = model.provider == "grok" and model.quirks.efforts != ()
+    beyond = model.provider == "grok" and "non-reasoning" not in model.id
     assert model.quirks.reasons_beyond_max is beyond
     assert found.output == (2 * (model.context_window or 0) if beyond else 1000)
     assert found.fitting(found.nano) == 500
