@@ -329,6 +329,23 @@ async def test_those_in_flight_are_counted_for_one_that_does_not_fit(tmp_path: P
     assert len(overrun) <= 4  # the played answer tells more tokens than the played counter did
 
 
+@pytest.mark.parametrize("turns", [*range(12), 20, 40, 80])
+async def test_who_leaves_before_anything_is_sent_leaves_nothing_behind(turns: int, tmp_path: Path) -> None:
+    upstream = Played(50)
+    body = {"model": CLAUDE, "max_tokens": ASKED, "messages": [{"role": "user", "content": BULK}]}
+    with counter(tmp_path, day(DOLLAR // 5)) as desk:
+        app = application(httpx.MockTransport(upstream), till=desk.till)
+        call = asyncio.create_task(post(app, MESSAGES, body))
+        for _ in range(turns):
+            await asyncio.sleep(0.001)
+        call.cancel()
+        await asyncio.wait([call])
+        ends = desk.entries("settled", "released")
+        assert (desk.book.held, desk.book.waiting) == (0, 0)
+        assert len(desk.entries("held")) == len(ends)
+        assert upstream.bodies or all(end.nano == 0 for end in ends)
+
+
 # --- vendors' own tools ---
 
 BILLED: list[tuple[str, Body]] = [

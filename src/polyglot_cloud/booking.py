@@ -196,8 +196,8 @@ class Account:
         """Lowers the maximum of output in what is sent."""
         try:
             await lower(self.call, self.target, self.outbound, maximum)
-        except BaseException as error:
-            self.failed(error)
+        except BaseException as error:  # nothing was sent
+            self.tab.release("cancelled", {"error": type(error).__name__, **self._ending(None)})
             raise
         self.outbound.clamped = asked, maximum
 
