@@ -125,7 +125,7 @@ class Bound:
 
     def writing(self, maximum: int) -> "Bound":
         """The bound with a smaller maximum of output, for each choice."""
-        written = (self.lidless or max(maximum, LEAST_OUTPUT)) * self.choices
+        written = max(self.lidless, maximum, LEAST_OUTPUT) * self.choices
         return replace(self, maximum=maximum, output=written, nano=self._priced(self.input, written))
 
     def fitting(self, room: Nano) -> int:
@@ -163,7 +163,7 @@ def bound(
     tiers = tuple(TIERS) if any(value.get(name) for name in _TIER_NAMES) else ()
     choices = max(1, choices)
     lidless = (row.context_window or 0) if row.quirks.reasons_beyond_max else 0
-    written = (lidless or max(given, LEAST_OUTPUT)) * choices
+    written = max(lidless, given, LEAST_OUTPUT) * choices
     return Bound(read, written, bound_of(read, written, price, tiers=tiers), price, tiers, given, choices, lidless)
 
 
