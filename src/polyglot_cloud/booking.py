@@ -77,10 +77,15 @@ class Bookkeeper:
         caller = call.caller
         budgets = self.till.applying(target.provider, self._own(call))
         facts = {
-            "call": call.id, "tenant": caller.tenant if caller else None, "key": caller.key if caller else None, "run": call.run,
-            "agent": call.agent, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
+            "call": call.id, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
         }  # fmt: skip
+        if caller is not None:
+            facts["tenant"], facts["key"] = caller.tenant, caller.key
+        if call.run is not None:
+            facts["run"] = call.run
+        if call.agent is not None:
+            facts["agent"] = call.agent
         account = Account(self, call, target, outbound, addressed, call.elapsed())
         if not budgets:
             account.tab = await self.till.open(facts, None, budgets)

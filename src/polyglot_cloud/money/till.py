@@ -10,24 +10,29 @@ cannot be written is not answered, unless `unbooked` allows it.
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyglot_cloud import wire
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.money.admission import Admission, Loose, Terms
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
-from polyglot_cloud.money.budgets import Alert, Budget, Spent
-from polyglot_cloud.money.entries import Entry, Outcome
+from polyglot_cloud.money.budgets import Alert, Budget
+from polyglot_cloud.money.commits import Commit
+from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, line_of, spelled
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
-from polyglot_cloud.money.verdicts import OverHeld, OverSpent, Refusal
+from polyglot_cloud.money.notices import Notice
+from polyglot_cloud.money.outbox import Outbox
+from polyglot_cloud.money.upkeep import Upkeep
+from polyglot_cloud.money.verdicts import OverHeld, OverSpent, Refusal, words
 from polyglot_cloud.money.views import Views
 
 if TYPE_CHECKING:
+    from polyglot_cloud.money.opening import Recall
     from polyglot_cloud.money.receipts import Follower
 
 log = logging.getLogger("polyglot_cloud.money")
@@ -51,7 +56,7 @@ class Till:
         clock: Callable[[], int],
         unbooked: bool = False,
         patience: int = PATIENCE,
-        recall: Callable[[Iterable[Budget]], list[Spent]] | None = None,
+        recall: "Recall | None" = None,
     ) -> None:
         """`recall` tells what was spent under budgets before this process; None: nothing was."""
         self._book = book
@@ -59,10 +64,13 @@ class Till:
         self._budgets = {
             scope: tuple(each for each in budgets if each.scope == scope) for scope in {b.scope for b in budgets}
         }
+        self._applying: dict[str, tuple[Budget, ...]] = {}
+        self._ids = AttemptIds(clock)
         self._clock = clock
         self._unbooked = unbooked
         self._admission = Admission(book, clock, patience)
         self._recall = recall
+        self._listening: list[Callable[[Notice], None]] = []
 
     def remember(self, budgets: Iterable[Budget]) -> None:
         """Lets what was spent under these budgets before count on. To be called before they are used, once for each; may take a query."""
@@ -71,7 +79,7 @@ class Till:
             now = self._clock()
             alerts = self._book.restore(self._recall(counted), (), now)
             if alerts:
-                self._write([self._alerted(alert, now) for alert in alerts])
+                self._journal.put([self._alerted(alert, now) for alert in alerts])
 
     def receipts(self, folder: Path) -> "Follower":
         """Keeps the files of receipts up to date until it is closed, which is to be after the till."""
@@ -83,6 +91,25 @@ class Till:
     def views(self) -> Views:
         """What this ledger tells of itself."""
         return Views(self._journal)
+
+    def on_alert(self, listen: Callable[[Notice], None]) -> None:
+        """`listen` is called in the event loop with every alert from now on, once its entry is on its way to the disk."""
+        self._listening.append(listen)
+
+    def outbox(self) -> Outbox:
+        """The alerts that are still to be delivered."""
+        return Outbox(self._journal)
+
+    def upkeep(self) -> Upkeep:
+        """What an operator asks of this till. Raises ValueError where it was opened without a way to look back."""
+        if self._recall is None:
+            raise ValueError("a till that cannot recall what was spent tells no operator of it")
+        return Upkeep(self._book, self._journal, self._recall, self._clock)
+
+    @property
+    def own(self) -> tuple[Budget, ...]:
+        """The budgets of the process and of providers."""
+        return tuple(budget for budgets in self._budgets.values() for budget in budgets)
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""
@@ -99,25 +126,27 @@ class Till:
 
     def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]:
         """The budgets that a call to this provider must keep."""
-        return (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()), *own)
+        ours = self._applying.get(provider)
+        if ours is None:
+            ours = (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()))
+            self._applying[provider] = ours
+        return (*ours, *own) if own else ours
 
     async def open(
-        self, facts: Mapping[str, Any], bound: Bound | None, budgets: Sequence[Budget], terms: Terms | None = None
+        self, facts: dict[str, Any], bound: Bound | None, budgets: Sequence[Budget], terms: Terms | None = None
     ) -> "Tab":
         """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown.
 
         With `terms` a call that does not fit may be let in under a truer bound or a smaller maximum: the tab's `bound` has it.
         """
-        attempt = f"att_{secrets.token_hex(12)}"
+        attempt = self._ids.next()
         if self._journal.failure is not None and not self._unbooked:
             raise LedgerDown(f"{self._journal.failure} No call is sent that could not be booked.")
-        windows: list[dict[str, Any]] = []
         if budgets:
-            windows, bound = await self._hold(attempt, bound, budgets, terms)
-        nano = _bookable(bound.nano) if bound else 0
+            facts["budgets"], bound = await self._hold(attempt, bound, budgets, facts, terms)
         try:
-            entry = Entry("held", attempt, nano, {**facts, "budgets": windows}, self._clock())
-            tab = Tab(self, attempt, bound, self._journal.append(entry), held=bool(budgets))
+            line: Line = ("held", attempt, _bookable(bound.nano) if bound else 0, spelled(facts), self._clock())
+            tab = Tab(self, attempt, bound, self._journal.add([line]), held=bool(budgets))
         except BaseException:
             self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
             raise
@@ -126,7 +155,12 @@ class Till:
         return tab
 
     async def _hold(
-        self, attempt: str, bound: Bound | None, budgets: Sequence[Budget], terms: Terms | None
+        self,
+        attempt: str,
+        bound: Bound | None,
+        budgets: Sequence[Budget],
+        facts: Mapping[str, Any],
+        terms: Terms | None,
     ) -> tuple[list[dict[str, Any]], Bound]:
         if bound is None:
             raise Unbounded(
@@ -140,9 +174,11 @@ class Till:
             except Refusal as refusal:
                 hold, bound = await self._admission.squeezed(attempt, bound, budgets, terms, refusal)
         except OverSpent as refusal:
-            raise BudgetSpent(f"The budget is used up: {refusal}.", resets_at=refusal.resets_at) from None
+            told = words(refusal, facts.get("tenant"), facts.get("key"))
+            raise BudgetSpent(f"The budget is used up: {told}.", resets_at=refusal.resets_at) from None
         except OverHeld as refusal:
-            raise BudgetHeld(f"The budget has no room at the moment: {refusal}.", retry_after=AGAIN) from None
+            told = words(refusal, facts.get("tenant"), facts.get("key"))
+            raise BudgetHeld(f"The budget has no room at the moment: {told}.", retry_after=AGAIN) from None
         scopes = {budget.id: budget.scope for budget in budgets}
         return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows], bound
 
@@ -153,47 +189,41 @@ class Till:
         now = self._clock()
         if not self._book.tighten(tab.attempt, bound.nano, now):
             return False
-        self._write([Entry("tightened", tab.attempt, bound.nano, {"input": bound.input}, now)])
+        self._journal.add([("tightened", tab.attempt, _bookable(bound.nano), spelled({"input": bound.input}), now)])
         return True
 
     def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
         now, cost = self._clock(), _bookable(cost)
-        entries = [Entry("settled", tab.attempt, cost, dict(facts), now)]
+        lines: list[Line] = [("settled", tab.attempt, cost, spelled(facts), now)]
         if tab.held:
             self._admission.loose.pop(tab.attempt, None)
             settled = self._book.settle(tab.attempt, cost, now)
             if settled.overrun:
                 log.warning("attempt %s cost %s more than was held for it", tab.attempt, shown(settled.overrun))
-                entries.append(Entry("overrun", tab.attempt, settled.overrun, {}, now))
-            entries += [self._alerted(alert, now) for alert in settled.alerts]
-        self._write(entries)
+                lines.append(("overrun", tab.attempt, settled.overrun, NOTHING, now))
+            lines += [self._alerted(alert, now) for alert in settled.alerts]
+        self._journal.add(lines)
 
-    def _alerted(self, alert: Alert, now: int) -> Entry:
-        budget = alert.budget
+    def _alerted(self, alert: Alert, now: int) -> Line:
+        budget, notice = alert.budget, Notice.of(alert, now)
         log.warning(
             "budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit)
         )
-        return Entry(
-            "alerted", "", alert.spent, {"budget": budget.id, "percent": alert.percent, "start": alert.start}, now
-        )
+        log.info("%s", wire.encode(notice.document()).decode())
+        for listen in self._listening:  # later, so that whoever fails over it keeps nothing from being booked
+            asyncio.get_running_loop().call_soon(listen, notice)
+        return line_of(notice.entry(), now)
 
     def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
         now = self._clock()
         if tab.held:
             self._admission.loose.pop(tab.attempt, None)
             self._book.release(tab.attempt, now)
-        self._write([Entry("released", tab.attempt, 0, dict(facts), now)])
+        self._journal.add([("released", tab.attempt, 0, spelled(facts), now)])
 
-    def _write(self, entries: list[Entry]) -> None:
-        # the journal itself says, once, that it cannot write, and keeps what tells of money until it can
+    async def committed(self, written: Commit) -> None:
         try:
-            self._journal.append(*entries).add_done_callback(_heard)
-        except RuntimeError:  # no event loop: at the start
-            self._journal.write(*entries)
-
-    async def committed(self, written: "asyncio.Future[None]") -> None:
-        try:
-            await asyncio.shield(written)
+            await written
         except LedgerError as error:
             if not self._unbooked:
                 raise LedgerDown(f"{error} The call is not answered, since it could not be booked.") from error
@@ -204,30 +234,22 @@ def _bookable(nano: Nano) -> Nano:
     return max(0, min(nano, LARGEST))
 
 
-def _heard(written: "asyncio.Future[None]") -> None:
-    if not written.cancelled():
-        written.exception()
-
-
 class Tab:
     """What one attempt holds. `attempt` is its receipt's id."""
 
     __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held")
 
-    def __init__(
-        self, till: Till, attempt: str, bound: Bound | None, written: "asyncio.Future[None]", *, held: bool
-    ) -> None:
+    def __init__(self, till: Till, attempt: str, bound: Bound | None, written: Commit, *, held: bool) -> None:
         self._till = till
         self._written = written
         self._closed = False
         self.attempt = attempt
         self.bound = bound
         self.held = held
-        written.add_done_callback(_heard)
 
     async def written(self) -> None:
         """Returns once the hold survives the end of this process. Raises LedgerDown."""
-        if not self._written.done() or self._written.exception() is not None:
+        if not self._written.stands:
             await self._till.committed(self._written)
 
     def tighten(self, bound: Bound) -> bool:
