@@ -31,6 +31,7 @@ HOSTS = {
     "gemini": "https://generativelanguage.googleapis.com/v1beta",
     "grok": "https://api.x.ai/v1",
 }
+COUNTERS = ("/input_tokens", "/count_tokens", ":countTokens")
 HELLO = [{"role": "user", "content": "hello"}]
 
 
@@ -98,11 +99,13 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def replying(*responses: httpx.Response | Exception) -> tuple[httpx.MockTransport, list[httpx.Request]]:
-    """A transport that gives these answers in turn, and the requests it got."""
+    """A transport that gives these answers in turn, and the requests it got. Asked for tokens beyond them it has no counter."""
     seen: list[httpx.Request] = []
     waiting = list(responses)
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if not waiting and request.url.path.endswith(COUNTERS):
+            return httpx.Response(404)
         seen.append(request)
         reply = waiting.pop(0)
         if isinstance(reply, Exception):

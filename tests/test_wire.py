@@ -135,3 +135,26 @@ def test_a_long_string_is_skipped_not_walked() -> None:
     found = wire.members(body)
     assert found is not None
     assert [member.name for member in found] == ["a", "model"]
+
+
+# --- members of members ---
+
+
+@pytest.mark.parametrize(
+    ("body", "edited"),
+    [
+        (b'{ "a" : {"b": 1, "c":2 } , "d":3}', b'{ "a" : {"b": 1, "c":9 } , "d":3}'),
+        (b'{"a":{"b":1}}', b'{"a":{"b":1,"c":9}}'),
+        (b'{"a":{}}', b'{"a":{"c":9}}'),
+        (b'{"d":3}', b'{"d":3,"a":{"c":9}}'),
+        (b'{"a":null,"d":3}', b'{"a":{"c":9},"d":3}'),
+        (b"{}", b'{"a":{"c":9}}'),
+    ],
+)
+def test_an_edit_within_a_member_leaves_all_else(body: bytes, edited: bytes) -> None:
+    assert wire.edit_within(body, ["a", "c"], 9) == edited
+
+
+def test_the_chosen_members_stand_as_they_stood() -> None:
+    assert wire.chosen(b'{"a": [1, 2] , "b":"x","c" : {"a":1}}', {"a", "c"}) == b'"a": [1, 2],"c" : {"a":1}'
+    assert wire.chosen(b'{"a":1}', {"z"}) == b""

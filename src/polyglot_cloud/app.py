@@ -22,6 +22,7 @@ from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.asgi import App, Headers, Scope
 from polyglot_cloud.booking import Bookkeeper, Prices
 from polyglot_cloud.catalog import BrokenCatalog, Catalog, CatalogFault, Choices
+from polyglot_cloud.counting import Counting
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.door import Door
 from polyglot_cloud.draining import Drain
@@ -102,7 +103,7 @@ def create_app(
     rules = rules_of(settings, accesses)
     providers = {name: provider_of(catalog, access) for name, access in accesses.items()}
     fetcher = fetcher_of(settings, parts)
-    books = Bookkeeper(parts.till, catalog, parts.today) if parts.till is not None else None
+    books = bookkeeper(settings, parts, catalog, providers)
     pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher, books)
     last_calls = LastCalls()
     edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock)
@@ -161,6 +162,16 @@ def fetcher_of(settings: Settings, parts: Parts) -> Fetcher | None:
         return None
     allowed = Allowed.of(settings.media_hosts_allowed)
     return parts.fetcher or Fetcher(allowed, user_agent=f"polyglot-cloud/{__version__}")
+
+
+def bookkeeper(
+    settings: Settings, parts: Parts, catalog: Catalog, providers: Mapping[str, Provider]
+) -> Bookkeeper | None:
+    if parts.till is None:
+        return None
+    counting = Counting(providers, parts.transport)
+    clamps, server_tools = settings.budget_clamp == "on", settings.budget_server_tools == "allow"
+    return Bookkeeper(parts.till, catalog, parts.today, counting, clamps=clamps, server_tools=server_tools)
 
 
 def rules_of(settings: Settings, accesses: Mapping[str, Access]) -> Rules:

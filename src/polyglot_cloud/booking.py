@@ -9,26 +9,41 @@ silent, or cut before  the whole bound (estimated): the provider may have done t
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from polyglot_cloud.call import Call, Outcome, Target
 from polyglot_cloud.catalog import Catalog, lacks, lines_for
-from polyglot_cloud.errors import GatewayError, ProviderError, TimedOut, Unbounded, Unreachable, Unsendable
+from polyglot_cloud.counting import Counting
+from polyglot_cloud.errors import (
+    GatewayError,
+    ProviderError,
+    TimedOut,
+    Unbounded,
+    UnboundedTool,
+    Unreachable,
+    Unsendable,
+)
 from polyglot_cloud.headers import PREFIX
+from polyglot_cloud.large import aside
 from polyglot_cloud.money.amounts import Nano, shown
-from polyglot_cloud.money.bounds import Bound, bound, is_all_text
+from polyglot_cloud.money.bounds import Bound, bound, is_all_text, nearer
 from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.cost import Cost, cost_of
 from polyglot_cloud.money.entries import Outcome as Ending
 from polyglot_cloud.money.till import Tab, Till
 from polyglot_cloud.neutral import Need, Usage
 from polyglot_cloud.rows import Model, Price
-from polyglot_cloud.translate import Outbound
+from polyglot_cloud.translate import Outbound, lower, sent
+from polyglot_cloud.transport import Outgoing
 
 MEDIA: frozenset[Need] = frozenset({"image", "file", "audio"})
 REMEMBERED = 1024
+FLOOR = 1_024
+"""Tokens of output below which no budget lowers a maximum, what the call thinks not counted."""
+WITH_TOOLS = 4_096
+"""The same where tools are offered: a call of one that is cut off is worse than none."""
 BYTES_AN_OUTPUT_TOKEN = 16
 """Of a stream as it is forwarded, where no usage was told: an event's frame is larger than its words."""
 _ENDINGS: dict[str, Ending] = {
@@ -48,11 +63,12 @@ class Prices:
         self._day: date | None = None
         self._prices: dict[tuple[str, str], tuple[Model | None, Price | None]] = {}
 
-    def most(self, call: Call, target: Target, outbound: Outbound) -> Bound | None:
+    def most(self, call: Call, target: Target, outbound: Outbound, *, media: bool = False) -> Bound | None:
+        """`media`: it may read more than is sent, whatever its body says."""
         row, price = self.priced(target.provider, target.destination.model)
         return bound(
             len(outbound.body), row, price,
-            media=not MEDIA.isdisjoint(call.peek.needs) or not is_all_text(bytes(outbound.body)),
+            media=media or not MEDIA.isdisjoint(call.peek.needs) or not is_all_text(bytes(outbound.body)),
             max_tokens=call.peek.max_tokens, choices=call.peek.choices if outbound.copies == 1 else 1, value=call.value,
         )  # fmt: skip
 
@@ -89,14 +105,29 @@ class Prices:
 class Bookkeeper(Prices):
     """Opens an `Account` for each attempt."""
 
-    def __init__(self, till: Till, catalog: Catalog, today: Callable[[], date]) -> None:
+    def __init__(
+        self,
+        till: Till,
+        catalog: Catalog,
+        today: Callable[[], date],
+        counting: Counting | None = None,
+        *,
+        clamps: bool = True,
+        server_tools: bool = False,
+    ) -> None:
+        """`counting` None: no provider is asked for tokens. `clamps`: a maximum of output may be lowered to what a budget has left;
+        `server_tools`: vendors' own tools may be used under a budget, although their cost is not bounded.
+        """
         super().__init__(catalog, today)
         self.till = till
+        self.counting = counting
+        self.clamps = clamps
+        self._server_tools = server_tools
         self._budgets: dict[tuple[Any, ...], Budget] = {}
         self._zones: dict[str, str] = {}
 
-    async def open(self, call: Call, target: Target, outbound: Outbound) -> "Account":
-        """Raises what `Till.open` raises; nothing was sent then."""
+    async def open(self, call: Call, target: Target, outbound: Outbound, addressed: Outgoing) -> "Account":
+        """Raises what `Till.open` raises, and UnboundedTool; nothing was sent then. The maximum of output in `outbound` may be lowered."""
         caller = call.caller
         budgets = self.applying(call, target.provider)
         facts = {
@@ -109,11 +140,31 @@ class Bookkeeper(Prices):
             facts["run"] = call.run
         if call.agent is not None:
             facts["agent"] = call.agent
-        most = self.most(call, target, outbound) if budgets else None
-        if budgets and most is None:
+        account = Account(self, call, target, outbound, addressed, call.elapsed())
+        if not budgets:
+            account.tab = await self.till.open(facts, None, budgets)
+            return account
+        account.open_ended = self._open_ended(call, target, outbound)
+        most = self.most(call, target, outbound, media=account.open_ended)
+        if most is None:
             raise self.unbounded(target.provider, target.destination.model)
-        tab = await self.till.open(facts, most, budgets)
-        return Account(self, tab, call, target, outbound, call.elapsed())
+        account.tab = tab = await self.till.open(facts, most, budgets, account)
+        if tab.bound is not None and tab.bound.maximum < most.maximum:
+            await account.clamp(most.maximum, tab.bound.maximum)
+        return account
+
+    def _open_ended(self, call: Call, target: Target, outbound: Outbound) -> bool:
+        """Whether the vendor's own tools may read more than is sent. Raises UnboundedTool where they may not be used."""
+        if outbound.request is None:
+            found = target.dialect.lid.billed(call.value) if target.dialect.lid else None
+        else:
+            found = "web_search_options" if outbound.request.hints.get("web_search_options") is not None else None
+        if found is not None and not self._server_tools:
+            raise UnboundedTool(
+                f"A budget applies to this call, and what {found!r}, a tool that runs at the provider, may cost is not known before. "
+                "Leave it out, or have the operator set POLYGLOT_BUDGET_SERVER_TOOLS=allow."
+            )
+        return found is not None
 
     def applying(self, call: Call, provider: str) -> tuple[Budget, ...]:
         """The budgets that this call must keep."""
@@ -139,14 +190,53 @@ class Bookkeeper(Prices):
 
 @dataclass(slots=True)
 class Account:
-    """One attempt on its way. Its end is told once, by `complete` or `failed`."""
+    """One attempt on its way. Its end is told once, by `complete` or `failed`. To the till it is the call's `Terms`."""
 
     keeper: Bookkeeper
-    tab: Tab
     call: Call
     target: Target
     outbound: Outbound
+    addressed: Outgoing
     began: int
+    tab: Tab = field(init=False)
+    open_ended: bool = False
+
+    async def nearer(self, most: Bound) -> Bound:
+        """See `Terms`."""
+        return most if self.open_ended else await aside(len(self.outbound.body), self._nearer, most)
+
+    def _nearer(self, most: Bound) -> Bound:
+        value, lid = sent(self.call, self.outbound), self.target.dialect.lid
+        media = not MEDIA.isdisjoint(self.call.peek.needs)
+        return nearer(most, bytes(self.outbound.body), value, media=media, tools=lid is None or lid.tools(value))
+
+    async def counted(self, most: Bound) -> Bound:
+        """See `Terms`. What a vendor's own tool reads is in no count."""
+        if self.open_ended or self.keeper.counting is None:
+            return most
+        found = await self.keeper.counting.tokens(self.call, self.target, self.outbound, self.addressed)
+        return most if found is None else most.counted(*found)
+
+    def least(self, most: Bound) -> int:
+        """See `Terms`."""
+        lid = self.target.dialect.lid
+        if lid is None or not self.keeper.clamps:
+            return most.maximum
+        value = sent(self.call, self.outbound)
+        asked = lid.asked(value)
+        if asked is not None and asked <= 0:  # nothing is to be written, or all there is: not ours to change
+            return most.maximum
+        floor = max(WITH_TOOLS if lid.tools(value) else FLOOR, lid.thinks(value) + FLOOR)
+        return min(floor, most.maximum)
+
+    async def clamp(self, asked: int, maximum: int) -> None:
+        """Lowers the maximum of output in what is sent."""
+        try:
+            await lower(self.call, self.target, self.outbound, maximum)
+        except BaseException as error:  # nothing was sent
+            self.tab.release("cancelled", {"error": type(error).__name__, **self._ending(None)})
+            raise
+        self.outbound.clamped = asked, maximum
 
     @property
     def most(self) -> Bound | None:

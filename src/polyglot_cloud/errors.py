@@ -15,7 +15,8 @@
     │   ├── Unauthorized       401  no key of this gateway, or one that no longer holds
     │   ├── NotAllowed         403  the key may not use this provider, model or face
     │   ├── BudgetSpent        402  a budget is used up; waiting helps only once it resets
-    │   │   └── Unbounded      402  a budget applies, and nobody knows what the call may cost
+    │   │   ├── Unbounded      402  a budget applies, and nobody knows what the call may cost
+    │   │   └── UnboundedTool  402  a budget applies, and a tool of the vendor's own costs what nobody can tell before
     │   ├── BudgetHeld         429  other calls hold what is left of a budget; try again
     │   ├── Misdirected        421  a Host that is not ours
     │   └── ForeignOrigin      403  a web page of another origin
@@ -201,6 +202,10 @@ class BudgetSpent(PolicyError):
 
 class Unbounded(BudgetSpent):
     code = "unpriced_model"
+
+
+class UnboundedTool(BudgetSpent):
+    code = "unbounded_tool"
 
 
 class BudgetHeld(PolicyError):

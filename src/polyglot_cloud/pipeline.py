@@ -158,7 +158,9 @@ class Pipeline:
         addressed = self._addressed(call, provider, outbound)
         account = None
         if self._books is not None and not call.peek.counting:
-            account = await self._books.open(call, target, outbound)
+            account = await self._books.open(call, target, outbound, addressed)
+            if outbound.clamped is not None:
+                addressed = replace(addressed, body=outbound.body)
         try:
             incoming = await send(self._transport, addressed, self._rules.timeouts)
         except BaseException as error:
@@ -205,6 +207,8 @@ class Pipeline:
     async def _ask(
         self, call: Call, target: Target, outbound: translate.Outbound
     ) -> tuple[bytes | Segments, dict[str, str], Nano]:
+        # a budget may lower the maximum of one and not of another
+        outbound = replace(outbound, edits=list(outbound.edits))
         opened = await self._open(call, target, outbound)
         try:
             body = await opened.incoming.gather(MAX_REPLY)
@@ -294,6 +298,8 @@ def told(call: Call, target: Target, outbound: translate.Outbound) -> dict[str, 
         headers[f"{PREFIX}edited"] = ", ".join(outbound.edits)
     if outbound.losses:
         headers[f"{PREFIX}dropped"] = loss_list(outbound.losses)
+    if outbound.clamped is not None:
+        headers[f"{PREFIX}clamped"] = "{}->{}".format(*outbound.clamped)
     if target.substituted_from:
         headers[f"{PREFIX}model-substituted"] = f"{target.substituted_from}->{target.destination.model}"
     return headers

@@ -30,6 +30,7 @@ class Quirks:
     inner_system     takes a system message among the others (Anthropic)
     schema_with_tools takes a response schema and tools in one request (Gemini)
     strict_max_output a larger output maximum than `max_output` is refused, so it is clamped
+    reasons_beyond_max   a maximum of output holds for what is shown only, and not for reasoning
     bound_thinking   reasoning state is refused once the conversation before it was edited
     cache_marks      takes explicit prompt-cache breakpoints in OpenAI's dialects
     image_types      media types of images it takes; () = unknown
@@ -49,6 +50,7 @@ class Quirks:
     inner_system: bool = False
     schema_with_tools: bool = True
     strict_max_output: bool = False
+    reasons_beyond_max: bool = False
     bound_thinking: bool = False
     cache_marks: bool = False
     image_types: tuple[str, ...] = ()

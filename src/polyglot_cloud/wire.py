@@ -6,7 +6,7 @@ standard library. NaN, infinities and invalid UTF-8 are refused by both.
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -199,6 +199,26 @@ def edit(body: bytes, name: str, value: Any) -> bytes:
     prefix = b"," if found else b""
     at = found[-1].end if found else body.index(b"{") + 1
     return body[:at] + prefix + encode(name) + b":" + replacement + body[at:]
+
+
+def edit_within(body: bytes, names: Sequence[str], value: Any) -> bytes:
+    """The same of a member of a member: `names` lead to it. What is no object on the way there is replaced by one."""
+    name, *further = names
+    if not further:
+        return edit(body, name, value)
+    found = [member for member in members(body) or () if member.name == name]
+    inner = body[found[0].value_start : found[0].end] if len(found) == 1 else b""
+    if not inner.startswith(b"{"):
+        for each in reversed(further):
+            value = {each: value}
+        return edit(body, name, value)
+    return body[: found[0].value_start] + edit_within(inner, further, value) + body[found[0].end :]
+
+
+def chosen(body: bytes, names: Collection[str]) -> bytes | None:
+    """Of the object's members those in `names`, as they stand, without the braces; None where the scan is not certain."""
+    found = members(body)
+    return None if found is None else b",".join(body[each.start : each.end] for each in found if each.name in names)
 
 
 LOOKED_THROUGH = 16 * 1024

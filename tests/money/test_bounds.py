@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from counter import price as nano_of
 from harness import catalog_with
 from money.tomlprices import rows
-from polyglot_cloud.money.bounds import LEAST_OUTPUT, TEMPLATE, Bound, bound, is_all_text
+from polyglot_cloud.money.bounds import (
+    COUNTING_FRAME,
+    LEAST_OUTPUT,
+    PLAIN,
+    TEMPLATE,
+    WITH_TOOLS,
+    Bound,
+    bound,
+    is_all_text,
+    is_read_as_text,
+    kinds_missing,
+    nearer,
+)
 from polyglot_cloud.money.cost import cost_of
 from polyglot_cloud.neutral import Usage
 from polyglot_cloud.rows import Model, Price
@@ -67,6 +79,25 @@ def test_a_small_maximum_may_be_raised_on_its_way() -> None:
     assert found.output == LEAST_OUTPUT
 
 
+def test_where_nobody_says_what_it_writes_it_is_no_more_than_it_can_hold() -> None:
+    model = Model("x", "openai", "chat", "active", "test", TODAY, context_window=5_000)
+    found = bound(9, model, TERRA_PRICE, media=False, max_tokens=None, choices=1, value={})
+    assert found is not None
+    assert (found.output, found.maximum) == (5_000, 5_000)
+
+
+@pytest.mark.parametrize(("model", "price"), PRICED, ids=NAMES)
+def test_a_maximum_bounds_all_but_what_is_reasoned_beyond_it(model: Model, price: Price) -> None:
+    found = bound(9, model, price, media=False, max_tokens=500, choices=2, value={})
+    assert found is not None
+    beyond = model.provider == "grok" and "non-reasoning" not in model.id
+    assert model.quirks.reasons_beyond_max is beyond
+    assert found.output == (2 * (model.context_window or 0) if beyond else 1000)
+    assert found.fitting(found.nano) == 500
+    if beyond:
+        assert found.fitting(found.nano - 1) == -1
+
+
 def test_each_choice_counts() -> None:
     found = terra(choices=3)
     assert found is not None
@@ -114,6 +145,7 @@ def test_with_output_is_the_same_with_less_and_never_more() -> None:
     [
         b'{"type":"image_url"}', b'{"type":"input_image"}', b'{"type": "image"}', b'{"type":"document"}', b'{"file":{}}', b'{"inlineData":{}}',  # noqa: E501  # a row of a table
         b'{"file_data":{}}', b'{"previous_response_id":"r"}', b'{"conversation":"c"}', b'{"cachedContent":"x"}', b'{"container":"c"}',
+        b'{"type":"item_reference","id":"i"}', b'{"type":"im\\u0061ge"}', b'{"file\\u005fid":"f"}', b'{"type":"container_upload"}',
         b'{"type":"video_url"}', b'{"type":"input_audio"}', b'{"prompt":{"id":"p"}}',
     ],
 )  # fmt: skip
@@ -159,5 +191,97 @@ def test_no_usage_within_the_counts_costs_more(model: Model, price: Price) -> No
         most = bound(size, model, price, media=data.draw(st.booleans()), max_tokens=maximum, choices=1, value=value)
         if most is not None:
             assert cost_of(data.draw(usages(most)), price).nano <= most.nano
+
+    law()
+
+
+# --- nearer ---
+
+SAID = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"messages": [{"content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+        {"messages": [{"content": [{"type": "tool_result", "content": [{"type": "image", "source": {}}]}]}]},
+        {"contents": {"parts": {"inlineData": {"data": "x"}}}},
+        {"contents": [{"parts": [{"functionResponse": {"parts": [{"inline_data": {}}]}}]}]},
+        {"input": [{"type": "item_reference", "id": "x"}]},
+        {"previous_response_id": "r", "input": "x"},
+        {"cachedContent": "c"},
+        {"container": "c"},
+        {"messages": [{"role": "assistant", "audio": {"id": "a"}}]},
+    ],
+)
+def test_what_is_more_than_its_bytes_is_seen_in_its_place(value: dict[str, Any]) -> None:
+    assert not is_read_as_text(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SAID,
+        {**SAID, "tools": [{"input_schema": {"properties": {"file": {"type": "image"}}}}]},
+        {"messages": [{"content": [{"type": "tool_use", "input": {"file": "x", "image_url": "y"}}]}]},
+        {"contents": [{"parts": [{"functionCall": {"args": {"file": "x"}}}]}], "cachedContent": None},
+        {"messages": [{"content": 'a text that says "image_url"'}], "response_format": {"json_schema": {"file": {}}}},
+        {"messages": [1, None, {"type": ["image"]}]},
+    ],
+)
+def test_a_name_elsewhere_is_no_more_than_a_name(value: dict[str, Any]) -> None:
+    assert is_read_as_text(value)
+
+
+def test_a_nearer_bound_has_a_smaller_frame_and_fewer_kinds() -> None:
+    first = terra(100)
+    assert first is not None
+    plain = nearer(first, b"x" * 100, SAID, media=False, tools=False)
+    tools = nearer(first, b"x" * 100, SAID, media=False, tools=True)
+    assert (plain.input, tools.input) == (100 + PLAIN, 100 + WITH_TOOLS)
+    assert plain.nano < tools.nano < first.nano
+    assert plain.output == first.output
+    assert nearer(first, b"x", SAID, media=True, tools=False) == first
+    assert nearer(first, b'"\\u0066ile"', SAID, media=False, tools=False) == first
+
+
+def test_caches_are_written_for_long_only_where_that_is_asked_for() -> None:
+    assert kinds_missing(b'{"ttl":"1h"}') == {"input_audio", "cache_write_12h"}
+    assert kinds_missing(b'{"ttl":"12h"}') == {"input_audio", "cache_write_1h"}
+
+
+def test_a_count_is_taken_with_its_margin_and_never_raises_a_bound() -> None:
+    first = terra(10_000)
+    assert first is not None
+    counted = first.counted(2_001, 5)
+    assert (counted.input, counted.told) == (2_001 + 101 + COUNTING_FRAME, True)
+    assert first.counted(10**9, 5).nano == first.nano
+
+
+@pytest.mark.parametrize(("model", "price"), PRICED, ids=NAMES)
+def test_what_is_nearer_still_bounds_and_what_is_clamped_fits(model: Model, price: Price) -> None:
+    @settings(max_examples=15, deadline=None)
+    @given(st.data())
+    def law(data: st.DataObject) -> None:
+        size, choices = data.draw(st.integers(0, 900_000)), data.draw(st.integers(1, 4))
+        maximum = data.draw(st.one_of(st.none(), st.integers(17, 200_000)))
+        value = data.draw(st.sampled_from([{}, {"service_tier": "priority"}]))
+        most = bound(size, model, price, media=False, max_tokens=maximum, choices=choices, value=value)
+        if most is None:
+            return
+        mark = data.draw(st.sampled_from([b"", b'"1h"', b'"12h"']))
+        truer = nearer(most, mark.ljust(size), SAID, media=False, tools=data.draw(st.booleans()))
+        assert truer.nano <= most.nano
+        usage = data.draw(usages(truer))
+        if not truer.without & usage.details.keys() and not ("cache_write" in usage.details and truer.without):
+            assert cost_of(usage, price).nano <= truer.nano
+        room = data.draw(st.integers(0, most.nano))
+        fits = truer.fitting(room)
+        assert fits <= truer.maximum
+        if fits >= 0:
+            assert truer.writing(fits).nano <= room
+            assert fits == truer.maximum or truer.writing(fits + 1).nano > room
+        else:
+            assert truer.lidless or truer.writing(LEAST_OUTPUT).nano > room
 
     law()

@@ -24,7 +24,7 @@ def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderR
     assert shown["POLYGLOT_COMMIT_AFTER"] == ("10", "default")
     assert shown["POLYGLOT_ALLOWED_HOSTS"] == ("a.example, b.example", f".env ({path})")
     assert shown["POLYGLOT_ALLOWED_ORIGINS"] == shown["POLYGLOT_CATALOG"] == ("none", "default")
-    assert len(shown) == 33 + 4
+    assert len(shown) == 35 + 4
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ QUIRKS: dict[str, Read[Any]] = {
     "inner_system": value.flag,
     "schema_with_tools": value.flag,
     "strict_max_output": value.flag,
+    "reasons_beyond_max": value.flag,
     "bound_thinking": value.flag,
     "cache_marks": value.flag,
     "image_types": value.texts,

@@ -77,6 +77,44 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Lid:
+    """How a request is told to write less. All of wire bodies, as a client wrote them or a writer made them.
+
+    asked    the largest maximum of output that it sets, for one choice; None where it sets none
+    places   the members to set to another maximum, each as the names that lead to it
+    thinks   tokens of thinking that it asks for; the maximum has to be larger
+    tools    whether tools are offered
+    billed   a tool of the vendor's own in it, which costs more than tokens or reads more than was sent; None where there is none
+    """
+
+    asked: Callable[[Body], int | None]
+    places: Callable[[Body], list[tuple[str, ...]]]
+    thinks: Callable[[Body], int]
+    tools: Callable[[Body], bool]
+    billed: Callable[[Body], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """How a vendor is asked, for nothing, how many tokens a request has.
+
+    path      model -> path under the base URL
+    counted   members of a request that it takes
+    free      members of a request that add no tokens, and are left out. Of a request with any other member nothing is asked
+    around    model -> what stands before and after those members
+    read      wire body -> tokens, None where it tells none
+    margin    percent that a request may have more than it was told to
+    """
+
+    path: Callable[[str], str]
+    counted: frozenset[str]
+    free: frozenset[str]
+    around: Callable[[str], tuple[bytes, bytes]]
+    read: Callable[[Body], int | None]
+    margin: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """One wire format, as a record of functions. None stands where this half does not exist yet: such a call is refused aloud.
 
@@ -101,6 +139,8 @@ class Dialect:
     is_mere_run     the same of bytes that may be several such records; False where it is not certain
     bulk            the places of a body where a reader and all writers do no more with a long string than look at its ends; a reader's half
     takes_url       whether a block's URL goes up as it is; what is behind the others is fetched and sent inline
+    lid             see Lid; None: what it asks for cannot be lowered
+    counter         see Counter; None: it has no words for the question
     """
 
     name: str
@@ -125,3 +165,5 @@ class Dialect:
     takes_url: Callable[[Block], bool] = lambda block: True
     is_mere_content: Callable[[Record], bool] = lambda record: False
     is_mere_run: Callable[[bytes], bool] = lambda piece: False
+    lid: Lid | None = None
+    counter: Counter | None = None

@@ -254,6 +254,16 @@ class Book:
         del self._accounts[budget]
         return True
 
+    def beside(self, budgets: Iterable[Budget]) -> list[str]:
+        """The attempts whose holds one of these budgets counts, the largest first; unknown ones left out. Walks all holds."""
+        named = {budget.id for budget in budgets}
+        found = [
+            hold
+            for hold in self._holds.values()
+            if not hold.unknown and any(balance.account.budget.id in named for balance in hold.balances)
+        ]
+        return [hold.attempt for hold in sorted(found, key=lambda hold: -hold.amount)]
+
     @property
     def waiting(self) -> int:
         """How many calls wait for room."""

@@ -4,7 +4,7 @@ A price row states rates only where its source does. `estimated` names the kinds
 that could apply, so that a budget never counts too little.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,6 +53,19 @@ def band_of(price: Price, prompt: int) -> Band:
         if prompt >= band.first:
             found = band
     return found
+
+
+def dearest_of(price: Price, prompt: int, tiers: Collection[str], without: Collection[str]) -> tuple[int, int]:
+    """The largest (input, output) rate that a token may have in a prompt of at most so many tokens, if none is of a kind in `without`."""
+    per_input = per_output = 0
+    for band in bands(price):
+        if band.first > prompt:
+            continue
+        for tier in {"standard", *tiers} & band.tables.keys():
+            rates = band.tables[tier].rates
+            per_input = max(per_input, *(rates[kind] for kind in INPUT_KINDS if kind not in without))
+            per_output = max(per_output, *(rates[kind] for kind in OUTPUT_KINDS))
+    return per_input, per_output
 
 
 def _dearest(tables: Mapping[str, Table], below: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud import wire
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
+from polyglot_cloud.money.admission import Admission, Loose, Terms
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
@@ -27,7 +28,7 @@ from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.notices import Notice
 from polyglot_cloud.money.outbox import Outbox
 from polyglot_cloud.money.upkeep import Upkeep
-from polyglot_cloud.money.verdicts import OverHeld, OverSpent, words
+from polyglot_cloud.money.verdicts import OverHeld, OverSpent, Refusal, words
 from polyglot_cloud.money.views import Views
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Till:
         self._ids = AttemptIds(clock)
         self._clock = clock
         self._unbooked = unbooked
-        self._patience = patience
+        self._admission = Admission(book, clock, patience)
         self._recall = recall
         self._listening: list[Callable[[Notice], None]] = []
 
@@ -136,23 +137,36 @@ class Till:
         now = self._clock()
         return self._book.standing(budget, now) or untouched(budget, now // MICRO)
 
-    async def open(self, facts: dict[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
-        """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown."""
+    async def open(
+        self, facts: dict[str, Any], bound: Bound | None, budgets: Sequence[Budget], terms: Terms | None = None
+    ) -> "Tab":
+        """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown.
+
+        With `terms` a call that does not fit may be let in under a truer bound or a smaller maximum: the tab's `bound` has it.
+        """
         attempt = self._ids.next()
         if self._journal.failure is not None and not self._unbooked:
             raise LedgerDown(f"{self._journal.failure} No call is sent that could not be booked.")
         if budgets:
-            facts["budgets"] = await self._hold(attempt, bound, budgets, facts)
+            facts["budgets"], bound = await self._hold(attempt, bound, budgets, facts, terms)
         try:
             line: Line = ("held", attempt, _bookable(bound.nano) if bound else 0, spelled(facts), self._clock())
-            return Tab(self, attempt, bound, self._journal.add([line]), held=bool(budgets))
+            tab = Tab(self, attempt, bound, self._journal.add([line]), held=bool(budgets))
         except BaseException:
             self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
             raise
+        if budgets and bound is not None and terms is not None and not bound.told:
+            self._admission.loose[attempt] = Loose(bound, terms, tab.tighten)
+        return tab
 
     async def _hold(
-        self, attempt: str, bound: Bound | None, budgets: Sequence[Budget], facts: Mapping[str, Any]
-    ) -> list[dict[str, Any]]:
+        self,
+        attempt: str,
+        bound: Bound | None,
+        budgets: Sequence[Budget],
+        facts: Mapping[str, Any],
+        terms: Terms | None,
+    ) -> tuple[list[dict[str, Any]], Bound]:
         if bound is None:
             raise Unbounded(
                 "A budget applies to this call, and what it may cost is not known: the catalog has no price, no input limit or no "
@@ -162,8 +176,8 @@ class Till:
         try:
             try:
                 hold = self._book.hold(attempt, budgets, bound.nano, now)
-            except OverHeld:
-                hold = await self._book.wait(attempt, budgets, bound.nano, now + self._patience)
+            except Refusal as refusal:
+                hold, bound = await self._admission.squeezed(attempt, bound, budgets, terms, refusal)
         except OverSpent as refusal:
             told = words(refusal, facts.get("tenant"), facts.get("key"))
             raise BudgetSpent(f"The budget is used up: {told}.", resets_at=refusal.resets_at) from None
@@ -171,14 +185,23 @@ class Till:
             told = words(refusal, facts.get("tenant"), facts.get("key"))
             raise BudgetHeld(f"The budget has no room at the moment: {told}.", retry_after=AGAIN) from None
         scopes = {budget.id: budget.scope for budget in budgets}
-        return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows]
+        return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows], bound
 
     # --- for tabs ---
+
+    def tightened(self, tab: "Tab", bound: Bound) -> bool:
+        """Lowers what is held. False: the attempt has ended."""
+        now = self._clock()
+        if not self._book.tighten(tab.attempt, bound.nano, now):
+            return False
+        self._journal.add([("tightened", tab.attempt, _bookable(bound.nano), spelled({"input": bound.input}), now)])
+        return True
 
     def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
         now, cost = self._clock(), _bookable(cost)
         lines: list[Line] = [("settled", tab.attempt, cost, spelled(facts), now)]
         if tab.held:
+            self._admission.loose.pop(tab.attempt, None)
             settled = self._book.settle(tab.attempt, cost, now)
             if settled.overrun:
                 log.warning("attempt %s cost %s more than was held for it", tab.attempt, shown(settled.overrun))
@@ -199,6 +222,7 @@ class Till:
     def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
         now = self._clock()
         if tab.held:
+            self._admission.loose.pop(tab.attempt, None)
             self._book.release(tab.attempt, now)
         self._journal.add([("released", tab.attempt, 0, spelled(facts), now)])
 
@@ -232,6 +256,13 @@ class Tab:
         """Returns once the hold survives the end of this process. Raises LedgerDown."""
         if not self._written.stands:
             await self._till.committed(self._written)
+
+    def tighten(self, bound: Bound) -> bool:
+        """A truer bound was found. False: it is too late."""
+        if self._closed or not self._till.tightened(self, bound):
+            return False
+        self.bound = bound
+        return True
 
     def settle(self, cost: Nano, outcome: Outcome, facts: Mapping[str, Any]) -> None:
         if not self._closed:

@@ -31,6 +31,8 @@ class Provider:
 
     hints: Mapping[str, str] = {}
     """Headers that any request of this provider needs unless the caller gave them."""
+    counts: tuple[str, ...] = ()
+    """Dialects in which the host tells for nothing how many tokens a request has."""
 
     def __init__(self, name: str, account: Account, dialects: Mapping[str, Dialect]) -> None:
         self.name = name

@@ -8,6 +8,8 @@ _VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*$")
 
 
 class Gemini(Provider):
+    counts = ("gemini",)
+
     def credential(self, key: str) -> dict[str, str]:
         return {"x-goog-api-key": key}
 

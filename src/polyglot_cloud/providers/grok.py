@@ -1,4 +1,7 @@
-"""xAI Grok: answers a wrong key with 400 rather than 401 (xai-org/xai-sdk-ts spec/openapi.json, read 2026-11-22)."""
+"""xAI Grok: answers a wrong key with 400 rather than 401 (xai-org/xai-sdk-ts spec/openapi.json, read 2026-11-22).
+
+Its /tokenize-text takes one text and knows no template: it counts no request.
+"""
 
 from dataclasses import replace
 

@@ -4,4 +4,4 @@ from polyglot_cloud.providers.base import Provider
 
 
 class OpenAI(Provider):
-    pass
+    counts = ("openai_responses",)

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     budget_usd_per_month: values.Usd | None = None
     provider_budgets: dict[str, values.Usd] = Field(default_factory=dict)
     budget_zone: values.Zone = "UTC"
+    budget_clamp: Annotated[OnOff, values.choice("on", "off")] = "on"
+    budget_server_tools: Annotated[Literal["refuse", "allow"], values.choice("refuse", "allow")] = "refuse"
     budget_alerts: values.Percents = ALERTS
     alert_webhook: values.Webhook | None = None
     alert_webhook_secret: values.SigningSecret | None = None

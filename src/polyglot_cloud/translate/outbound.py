@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from polyglot_cloud import wire
 from polyglot_cloud.call import Call, Target
-from polyglot_cloud.dialects import Afterwards, Meter
+from polyglot_cloud.dialects import Afterwards, Body, Meter
 from polyglot_cloud.emulation.bound_state import itself, unbound
 from polyglot_cloud.emulation.choices import MAX_CHOICES
 from polyglot_cloud.errors import BadRequest, Unsupported
@@ -24,6 +24,8 @@ class Outbound:
     stop     sequences at which the gateway ends the answer itself
     copies   how many times it is sent, each answer a choice
     skeleton of a large body: what stands for the long texts in `request`
+    base     of a large body: the frame that it was edited in, or what it was encoded from
+    clamped  (the maximum of output that was asked for, the one that is sent), where a budget lowered it
     """
 
     path: str
@@ -38,6 +40,8 @@ class Outbound:
     copies: int = 1
     afterwards: set[Afterwards] = field(default_factory=set)
     skeleton: Skeleton | None = None
+    base: bytes | Body | None = None
+    clamped: tuple[int, int] | None = None
 
     @property
     def unseen(self) -> int:
@@ -102,7 +106,10 @@ def _passed(call: Call, target: Target) -> Outbound:
         sent: bytes | Segments = body
     else:
         sent = call.body if body is found.frame.text else found.edited(body)
-    return Outbound(f"{path}?{call.query}" if call.query else path, {}, sent, passed=True, edits=edits, meter=meter)
+    return Outbound(
+        f"{path}?{call.query}" if call.query else path, {}, sent, passed=True, edits=edits, meter=meter,
+        base=body if found else None,
+    )  # fmt: skip
 
 
 def _written(call: Call, target: Target, request: Request) -> Outbound:
@@ -132,6 +139,7 @@ def _written(call: Call, target: Target, request: Request) -> Outbound:
         copies=request.n if "n" in target.emulate else 1,
         afterwards=written.afterwards,
         skeleton=call.skeleton,
+        base=written.body if call.skeleton else None,
     )
     if outbound.passed:
         outbound.edits = ["body"]

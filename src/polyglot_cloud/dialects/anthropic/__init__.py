@@ -2,6 +2,7 @@
 
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.dialects.anthropic.faults import read_error, write_break, write_error
+from polyglot_cloud.dialects.anthropic.lid import COUNTER, LID
 from polyglot_cloud.dialects.anthropic.media import takes_url
 from polyglot_cloud.dialects.anthropic.peek import path, peek
 from polyglot_cloud.dialects.anthropic.request import write_request
@@ -27,4 +28,6 @@ DIALECT = Dialect(
     writer=None,
     reads=("model", "stream", "max_tokens"),
     takes_url=takes_url,
+    lid=LID,
+    counter=COUNTER,
 )

@@ -6,6 +6,7 @@ The halves for a Gemini upstream are here. Those for a Gemini client whose call 
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.dialects.gemini.address import CONFIG, path, peek
 from polyglot_cloud.dialects.gemini.errors import read_error, write_break, write_error
+from polyglot_cloud.dialects.gemini.lid import COUNTER, LID
 from polyglot_cloud.dialects.gemini.media import takes_url
 from polyglot_cloud.dialects.gemini.request import write_request
 from polyglot_cloud.dialects.gemini.response import read_response
@@ -33,4 +34,6 @@ DIALECT = Dialect(
     comments=False,  # google-genai 3.4.0 takes each line that does not begin with "data: " for a part of an error
     unframed=True,
     takes_url=takes_url,
+    lid=LID,
+    counter=COUNTER,
 )

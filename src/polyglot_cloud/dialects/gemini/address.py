@@ -12,7 +12,7 @@ STREAMING = "streamGenerateContent"
 COUNTING = "countTokens"
 _PREFIX = "models/"
 _METHOD = re.compile(r"(?:models/){0,2}+(?P<model>[^:]+):(?P<method>[A-Za-z]+)")
-_MAXIMUM = ("maxOutputTokens", "max_output_tokens")
+MAXIMUM = ("maxOutputTokens", "max_output_tokens")
 _CANDIDATES = ("candidateCount", "candidate_count")
 CONFIG = ("generationConfig", "generation_config")
 
@@ -31,12 +31,12 @@ def peek(body: Body, path: str) -> Peek:
     config = _one_of(body, CONFIG, "")
     if config is not None and not isinstance(config, dict):
         raise BadRequest("generationConfig must be an object.", param="generationConfig")
-    maximum = _one_of(config or {}, _MAXIMUM, "generationConfig.")
+    maximum = _one_of(config or {}, MAXIMUM, "generationConfig.")
     return Peek(
         model=match["model"],
         stream=match["method"] == STREAMING,
-        max_tokens=None if maximum is None else _integer(maximum),
-        choices=_integer(_one_of(config or {}, _CANDIDATES, "generationConfig.") or 1),
+        max_tokens=None if maximum is None else integer(maximum),
+        choices=integer(_one_of(config or {}, _CANDIDATES, "generationConfig.") or 1),
         counting=match["method"] == COUNTING,
     )
 
@@ -48,7 +48,7 @@ def _one_of(body: Body, names: tuple[str, str], prefix: str) -> Any:
     return body.get(camel, body.get(snake))
 
 
-def _integer(value: Any) -> int:
+def integer(value: Any) -> int:
     """An int32 of proto JSON: 100, 100.0 and "100" are the same number."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
         return int(value)

@@ -3,6 +3,7 @@
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.dialects.openai_chat.bulk import bulk
 from polyglot_cloud.dialects.openai_chat.failure import read_error, write_break, write_error
+from polyglot_cloud.dialects.openai_chat.lid import LID
 from polyglot_cloud.dialects.openai_chat.parts import DIALECT_NAME, takes_url
 from polyglot_cloud.dialects.openai_chat.peek import READS, peek
 from polyglot_cloud.dialects.openai_chat.reader import Reader
@@ -38,4 +39,5 @@ DIALECT = Dialect(
     is_mere_run=is_mere_run,
     bulk=bulk,
     takes_url=takes_url,
+    lid=LID,
 )

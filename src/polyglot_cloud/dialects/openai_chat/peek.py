@@ -40,7 +40,7 @@ def peek(body: Object, path: str) -> Peek:  # the path carries nothing in this d
         model,
         stream,
         frozenset(needs),
-        newer if newer is not None else older,
+        max(newer, older) if newer is not None and older is not None else newer if newer is not None else older,
         choices=fields.integer(body, "n") or 1 if "n" in needs else 1,
         include_usage=include_usage,
         extended=_extended(body, messages),

@@ -6,6 +6,7 @@ Responses is passed through to providers that do.
 
 from polyglot_cloud.dialects import Dialect
 from polyglot_cloud.dialects.openai_responses.fault import read_error, write_break, write_error
+from polyglot_cloud.dialects.openai_responses.lid import COUNTER, LID
 from polyglot_cloud.dialects.openai_responses.peek import READS, path, peek
 from polyglot_cloud.dialects.openai_responses.request import write_request
 from polyglot_cloud.dialects.openai_responses.response import read_response
@@ -29,4 +30,6 @@ DIALECT = Dialect(
     reader=Reader,
     writer=None,
     reads=READS,
+    lid=LID,
+    counter=COUNTER,
 )
