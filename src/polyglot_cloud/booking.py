@@ -18,7 +18,7 @@ from polyglot_cloud.catalog import Catalog
 from polyglot_cloud.errors import GatewayError, ProviderError, TimedOut, Unreachable, Unsendable
 from polyglot_cloud.money.amounts import Nano, shown
 from polyglot_cloud.money.bounds import Bound, bound, is_all_text
-from polyglot_cloud.money.budgets import Budget
+from polyglot_cloud.money.caps import Run
 from polyglot_cloud.money.cost import Cost, cost_of
 from polyglot_cloud.money.entries import Outcome as Ending
 from polyglot_cloud.money.till import Tab, Till
@@ -47,13 +47,12 @@ class Bookkeeper:
         self._today = today
         self._day: date | None = None
         self._prices: dict[tuple[str, str], tuple[Model | None, Price | None]] = {}
-        self._budgets: dict[tuple[Any, ...], Budget] = {}
-        self._zones: dict[str, str] = {}
 
     async def open(self, call: Call, target: Target, outbound: Outbound) -> "Account":
         """Raises what `Till.open` raises; nothing was sent then."""
         caller = call.caller
-        budgets = self.till.applying(target.provider, self._own(call))
+        run = Run(caller.tenant if caller else None, call.run) if call.run else None
+        budgets = await self.till.applying(target.provider, caller.budgets if caller else (), run)
         facts = {
             "call": call.id, "tenant": caller.tenant if caller else None, "key": caller.key if caller else None, "run": call.run,
             "agent": call.agent, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
@@ -70,23 +69,6 @@ class Bookkeeper:
             media=not MEDIA.isdisjoint(call.peek.needs) or not is_all_text(bytes(outbound.body)),
             max_tokens=call.peek.max_tokens, choices=call.peek.choices if outbound.copies == 1 else 1, value=call.value,
         )  # fmt: skip
-
-    def _own(self, call: Call) -> list[Budget]:
-        """The caller's budgets; the same objects for the same rows, since the book tells them apart so."""
-        if call.caller is None:
-            return []
-        found = []
-        for row in call.caller.budgets:
-            named = row.id, row.scope, row.period, row.limit, row.zone, row.alerts
-            budget = self._budgets.get(named)
-            if budget is None:
-                budget = self._budgets[named] = Budget(*named)
-            # another limit is the same budget, which the book knows; another calendar is not
-            if self._zones.get(row.id) != row.zone:
-                self._zones[row.id] = row.zone
-                self.till.remember([budget])
-            found.append(budget)
-        return found
 
     def priced(self, provider: str, model: str) -> tuple[Model | None, Price | None]:
         """The catalog's row of a model as it is named on the wire, and its price today. Kept for the day: a provider may answer by any

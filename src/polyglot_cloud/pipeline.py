@@ -167,6 +167,8 @@ class Pipeline:
             if account is not None:
                 headers[f"{PREFIX}receipt"] = account.tab.attempt
                 await account.tab.written()
+                if account.tab.unbooked:
+                    headers[f"{PREFIX}unbooked"] = "true"
             await self._check(target, provider, incoming)
         except BaseException as error:
             opened.failed(error)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from polyglot_cloud.commands.tenancy import DATABASE
-from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.opening import open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
@@ -52,6 +51,11 @@ def places(settings: Settings, *, sandbox: bool = False) -> tuple[Path, Path]:
     return settings.data_dir / DATABASE, settings.receipts_dir
 
 
+def ledger_key(settings: Settings) -> bytes | None:
+    """What the ledger's hashes are keyed with."""
+    return settings.ledger_key.reveal().encode() if settings.ledger_key else None
+
+
 @contextmanager
 def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) -> Iterator[Treasury]:
     """Raises SettingsError, LedgerError, TenancyError; SettingsError too where POLYGLOT_LEDGER is off although something needs it."""
@@ -64,8 +68,14 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         return
     from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
 
-    budgets = [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
-    till = open_till(path, budgets)
+    till = open_till(
+        path,
+        declared.budgets,
+        unbooked=settings.unbooked == "allow",
+        before_send=settings.hold == "before_send",
+        key=ledger_key(settings),
+        synchronous=settings.ledger_synchronous.upper(),
+    )
     receipts = till.receipts(folder)
     try:
         given = Declared(declared.tenants, declared.keys)
@@ -73,7 +83,9 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         try:
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
-            notes = tuple(_notes(till, directory, admin=settings.admin_key is not None))
+            notes = tuple(
+                _notes(till, directory, admin=settings.admin_key is not None, unbooked=settings.unbooked == "allow")
+            )
             yield Treasury(notes, till, directory, Watch(store, directory))
         finally:
             store.close()
@@ -97,8 +109,10 @@ def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
     return settings.ledger == "on" or configured or path.exists()
 
 
-def _notes(till: Till, directory: Directory, *, admin: bool) -> Iterator[str]:
+def _notes(till: Till, directory: Directory, *, admin: bool, unbooked: bool) -> Iterator[str]:
     yield f"The ledger is {till.path}."
+    if unbooked:
+        yield "POLYGLOT_UNBOOKED=allow: where the ledger cannot be written calls go on, and what they cost may never be booked."
     if admin:
         yield "POLYGLOT_ADMIN_KEY is set, but tenants and keys cannot be administered over HTTP yet: use `polyglot-cloud keys`."
     if till.swept:

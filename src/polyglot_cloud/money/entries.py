@@ -9,6 +9,7 @@
     overrun    by how much a cost was above its bound; the settlement has it already
     repriced   what a settled attempt costs by a corrected price; nano: the new cost
     alerted    an alert was told
+    limited    a run got a limit of its own; nano: the limit. The last one counts
 
 The chain: each entry's hash is SHA-256 (with a key: HMAC-SHA256) over the hash before it and the entry's canonical bytes, which are
 the JSON array [seq, at, kind, attempt, nano, facts], compact, with sorted members.
@@ -22,7 +23,9 @@ from typing import Any, Literal
 
 from polyglot_cloud import wire
 
-Kind = Literal["held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced", "alerted"]
+Kind = Literal[
+    "held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced", "alerted", "limited"
+]
 KINDS: frozenset[Kind] = frozenset(Kind.__args__)  # type: ignore[attr-defined]  # Literal's members, typed nowhere in typing
 Outcome = Literal["complete", "truncated", "cancelled", "failed", "timed_out", "refused"]
 
@@ -42,7 +45,7 @@ class Entry:
              budgets, a list of {id, scope, start}: each budget that it was held under, with its window's start in Unix seconds. Of
              `settled`: model, usage, price, cost_source, timings, outcome, status, losses, edits, and where there was one
              fallback_from and error. Of `repriced`: replaces (the seq of the entry that it corrects), was (the cost before). Of
-             `alerted`: budget, percent, start
+             `alerted`: budget, percent, start. Of `limited`: scope, tenant, run, alerts
     at       Unix microseconds; the journal's own clock where it is 0
     seq      1, 2, 3, ... given by the journal
     """

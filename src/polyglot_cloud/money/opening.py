@@ -1,24 +1,39 @@
 """Opens the till on a database: what was spent before counts on, and what a crash left open counts at its bound."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget, Spent
+from polyglot_cloud.money.caps import Run, RunPast, budgets_of
 from polyglot_cloud.money.journal import Journal, microseconds
 from polyglot_cloud.money.periods import window
 from polyglot_cloud.money.till import MICRO, Till
 
-_AXES = ("provider", "tenant", "key", "run")
+_AXES = ("provider", "tenant", "key")
 
 
 def open_till(
-    path: Path, budgets: Sequence[Budget], *, unbooked: bool = False, clock: Callable[[], int] = microseconds
+    path: Path,
+    caps: Sequence[BudgetRow],
+    *,
+    unbooked: bool = False,
+    before_send: bool = False,
+    key: bytes | None = None,
+    synchronous: str = "NORMAL",
+    clock: Callable[[], int] = microseconds,
 ) -> Till:
-    """Blocks while it opens. Raises LedgerError: the file cannot be used, or another process has it."""
-    journal = Journal(path, clock=clock)
-    till = Till(Book(clock), journal, budgets, clock=clock, unbooked=unbooked, recall=Recall(path, clock))
+    """`caps` are those of the process and of providers; `key` and `synchronous` are the journal's, the rest is the till's.
+
+    Blocks while it opens. Raises LedgerError: the file cannot be used, or another process has it.
+    """
+    journal = Journal(path, key=key, synchronous=synchronous, clock=clock)
+    budgets, runs = budgets_of(caps)
+    till = Till(
+        Book(clock), journal, budgets, clock=clock, unbooked=unbooked, before_send=before_send, recall=Recall(path, clock), runs=runs
+    )  # fmt: skip
     till.remember(budgets)
     return till
 
@@ -34,8 +49,8 @@ class Recall:
 
     def __call__(self, budgets: Iterable[Budget]) -> list[Spent]:
         """Attempts that nobody knows the end of are in it, at their bounds."""
-        now = self._clock()
-        told = self._store.alerts()
+        now, budgets = self._clock(), list(budgets)
+        told = self._store.alerts({budget.id for budget in budgets})
         found = []
         for budget in budgets:
             span = window(budget.period, now // MICRO, ZoneInfo(budget.zone))
@@ -47,3 +62,18 @@ class Recall:
             # what was held under this very budget counts too: by a tenant's budget, what the tenants below it spent
             found.append(Spent(budget, span.start, max(nano, self._store.counted(budget.id, span.start)), percents))
         return found
+
+    def has_limits(self) -> bool:
+        return self._store.has_limits()
+
+    def run(self, run: Run, budgets: Mapping[str, Budget]) -> RunPast:
+        """One look at the file: this is on the way of a run's first call."""
+        named = {budget.id for budget in budgets.values()} | {run.limited(0, ()).id}
+        limit, sums, told = self._store.run(run.tenant, run.name, run.scope, named)
+
+        def spent(scope: str, budget: Budget) -> Spent:
+            nano = sum(each.nano for each in sums if scope in {"process", *each.holders} or scope.startswith("tenant:"))
+            return Spent(budget, 0, nano, tuple(percent for id_, percent in told if id_ == budget.id))
+
+        found = tuple(spent(scope, budget) for scope, budget in budgets.items())
+        return RunPast(found, spent("process", run.limited(*limit)) if limit else None)

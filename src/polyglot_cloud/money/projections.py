@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import Insert, insert
 
-from polyglot_cloud.money.schema import KEEP, PROJECTED, PROJECTIONS, alerts, attempts, balances, journal, kept
+from polyglot_cloud.money.schema import KEEP, PROJECTED, PROJECTIONS, alerts, attempts, balances, journal, kept, limits
 
 STRIDE = 20_000
 """Entries that one transaction takes where nobody waits for another."""
@@ -141,6 +141,26 @@ def _alerted() -> Insert:
     return insert(alerts).from_select([*names, "at"], source).on_conflict_do_nothing()
 
 
+def _limited() -> Insert:
+    last = (
+        select(
+            _fact("$.scope").label("scope"),
+            journal.c.nano,
+            _fact("$.alerts").label("alerts"),
+            journal.c.at,
+            func.max(journal.c.seq),
+        )
+        .where(_of("limited"))
+        .group_by(literal_column("1"))
+        .subquery()
+    )
+    source = select(last.c.scope, last.c.nano, last.c.alerts, last.c.at).where(literal_column("1") == 1)
+    statement = insert(limits).from_select(["scope", "nano", "alerts", "at"], source)
+    return statement.on_conflict_do_update(
+        index_elements=["scope"], set_={name: statement.excluded[name] for name in ("nano", "alerts", "at")}
+    )
+
+
 def contributions(source: FromClause = attempts) -> Select[Any]:
     """(budget, start, scope, spent, held) of attempts, summed: what each adds to the budgets that it was held under."""
     budget = func.json_each(source.c.budgets).table_valued("value")
@@ -181,6 +201,7 @@ STEPS = (
     _repriced(),
     _booked(+1),
     _alerted(),
+    _limited(),
 )
 
 

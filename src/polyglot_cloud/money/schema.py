@@ -85,7 +85,16 @@ alerts = Table(
     Column("at", Integer, nullable=False),
 )
 
-PROJECTIONS = (attempts, balances, alerts)
+limits = Table(
+    "limits",
+    TABLES,
+    Column("scope", Text, primary_key=True),  # of a run
+    Column("nano", Integer, nullable=False),
+    Column("alerts", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+)
+
+PROJECTIONS = (attempts, balances, alerts, limits)
 """What can be made anew from the journal."""
 
 MIGRATIONS: list[tuple[str, ...]] = [
@@ -116,8 +125,11 @@ MIGRATIONS: list[tuple[str, ...]] = [
             " PRIMARY KEY (budget, start, percent))"
         ),
     ),
+    (
+        "CREATE TABLE limits (scope TEXT NOT NULL PRIMARY KEY, nano INTEGER NOT NULL, alerts TEXT NOT NULL, at INTEGER NOT NULL)",
+    ),
 ]
-"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it."""
+"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it; 3: limits of runs."""
 
 VERSION = "version"
 PROJECTED = "projected"

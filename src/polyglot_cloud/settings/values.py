@@ -29,7 +29,7 @@ _DAY = 86_400.0
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _OWN_PORTS = {"http": "80", "https": "443"}
 _USD = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_SHORTEST_ADMIN_KEY = 32
+_SHORTEST_SECRET = 32
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _HOST_ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[a-z0-9]+)?")
 
@@ -90,12 +90,12 @@ def zone(value: Any) -> str:
     return grants.zone(str(value).strip())
 
 
-def admin_key(value: Any) -> Secret:
-    """Whoever has it makes keys and raises budgets, so it must not be guessed."""
+def own_secret(value: Any) -> Secret:
+    """A secret of the gateway's own: whoever has it makes keys and raises budgets, or another ledger that fits. It must not be guessed."""
     found = secret.read(str(value), "")
-    if found.key is None or len(found.key.reveal()) < _SHORTEST_ADMIN_KEY:
+    if found.key is None or len(found.key.reveal()) < _SHORTEST_SECRET:
         raise ValueError(
-            f"must be at least {_SHORTEST_ADMIN_KEY} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
+            f"must be at least {_SHORTEST_SECRET} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
         )
     return found.key
 
@@ -219,7 +219,7 @@ Seconds = Annotated[float, BeforeValidator(seconds)]
 SomeSeconds = Annotated[float, BeforeValidator(some_seconds)]
 Usd = Annotated[int, BeforeValidator(usd)]
 Zone = Annotated[str, BeforeValidator(zone)]
-AdminKey = Annotated[InstanceOf[Secret], BeforeValidator(admin_key)]
+OwnSecret = Annotated[InstanceOf[Secret], BeforeValidator(own_secret)]
 Port = Annotated[int, BeforeValidator(port)]
 Host = Annotated[str, BeforeValidator(host)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts)]
