@@ -558,13 +558,13 @@ async def test_another_limit_is_the_same_budget_and_what_was_spent_counts_once(t
             reply = await as_caller(app, case, Someone("acme", (row,)))
             assert reply.status_code == 200
             desk.journal.refreshed()
-            assert desk.spent(Budget(row.id, row.scope, row.period, row.limit)) == number * case.cost
+            assert desk.spent(day(limit, "tenant:acme")) == number * case.cost
 
 
 async def test_what_tenants_below_spent_counts_above_after_a_restart(tmp_path: Path) -> None:
     case = CASES[0]
     above = BudgetRow("tenant:acme", "day", DOLLAR, "UTC")
-    budget = Budget(above.id, above.scope, above.period, above.limit)
+    budget = day(DOLLAR, "tenant:acme")
     for number in (1, 2, 3):
         upstream, _ = replying(case.answer(stream=False))
         with counter(tmp_path) as desk:

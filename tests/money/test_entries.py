@@ -54,4 +54,15 @@ def test_the_chain_is_sha256_and_with_a_key_hmac() -> None:
 
 
 def test_the_kinds_are_those_of_the_design() -> None:
-    assert {"held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced", "alerted", "limited"} == KINDS
+    assert {
+        "held",
+        "tightened",
+        "settled",
+        "released",
+        "unknown",
+        "freed",
+        "overrun",
+        "repriced",
+        "alerted",
+        "limited",
+    } == KINDS
