@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,10 @@ def connect(path: Path) -> Engine:
     """The database at `path`, made for its owner alone where it is not there, with the tables. Raises StoreUnusable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Only made, never opened: to close it would drop the locks that SQLite has on it in this process, the ledger's among them. The next
+        # connection of another process would then take itself for the last one and throw the write-ahead log away under the ledger.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise StoreUnusable(f"the database {path} cannot be used: {error.strerror}") from None
     engine = create_engine(URL.create("sqlite", database=str(path)), isolation_level="AUTOCOMMIT")
