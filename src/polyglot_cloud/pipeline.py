@@ -90,7 +90,7 @@ class Pipeline:
         """
         target = self.target(call)
         if call.caller is not None:
-            call.caller.check_target(target.provider, target.destination.model)
+            call.caller.check_target(target.provider, target.destination.model, *target.listed_as)
         target, outbound = await self._outbound(call, target)
         if outbound.copies > 1:
             return await self._several(call, target, outbound)
@@ -146,6 +146,7 @@ class Pipeline:
             rewrite=rewrite,
             substituted_from=resolution.substituted_from,
             emulate=plan.emulate,
+            listed_as=self.catalog.listed(resolution.provider, resolution.wire_model),
         )
 
     async def _open(self, call: Call, target: Target, outbound: translate.Outbound) -> Opened:
