@@ -223,3 +223,31 @@ def test_a_bound_of_the_catalog_is_what_the_till_takes() -> None:
     found = bound(100, TERRA, TERRA.prices[-1], media=False, max_tokens=9, choices=1, value={})
     assert found is not None
     assert 0 < found.nano <= LARGEST
+
+
+async def test_a_clock_that_is_set_back_after_a_restart_spends_nothing_twice(tmp_path: Path) -> None:
+    """Of the day before only the ledger knows, and is not asked: what is spent then counts in the day of the start."""
+    with counter(tmp_path, CAP) as desk:
+        (await desk.till.open(FACTS, bounded(DOLLAR), [CAP])).settle(DOLLAR, "complete", {})
+    desk = Counter(tmp_path / "ledger.sqlite3", [], patience=0)
+    desk.at = START + 86_400_000_000
+    desk.till.remember([CAP])
+    (await desk.till.open(FACTS, bounded(DOLLAR - 10), [CAP])).settle(DOLLAR - 10, "complete", {})
+    desk.at = START
+    with pytest.raises(BudgetSpent):
+        await desk.till.open(FACTS, bounded(11), [CAP])
+    desk.till.close()
+
+
+async def test_a_start_by_a_clock_that_is_set_right_later_forgets_nothing(tmp_path: Path) -> None:
+    with counter(tmp_path, CAP) as desk:
+        (await desk.till.open(FACTS, bounded(DOLLAR), [CAP])).settle(DOLLAR - 10, "complete", {})
+    desk = Counter(tmp_path / "ledger.sqlite3", [], patience=0)
+    desk.at = START - 3 * 86_400_000_000
+    desk.till.remember([CAP])
+    (await desk.till.open(FACTS, bounded(DOLLAR), [CAP])).settle(DOLLAR, "complete", {})
+    desk.at = START
+    with pytest.raises(BudgetSpent):
+        await desk.till.open(FACTS, bounded(11), [CAP])
+    (await desk.till.open(FACTS, bounded(10), [CAP])).settle(10, "complete", {})
+    desk.till.close()

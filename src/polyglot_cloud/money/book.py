@@ -220,6 +220,8 @@ class Book:
             balance = account.opened(row.start)
             balance.spent += row.nano
             balance.told.update(row.told)
+            if row.first:
+                account.floor = max(account.floor, balance.start)
             balance.rate(row.budget)
             touched[balance] = None
         for left in unresolved:

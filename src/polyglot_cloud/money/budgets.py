@@ -62,12 +62,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was booked in the window of `budget` that begins at `start`, and the percentages told of it. For `Book.restore`."""
+    """What was booked in the window of `budget` that begins at `start`, and the percentages told of it. For `Book.restore`.
+
+    `first`: of windows before it nothing is told, so a clock that is set back counts in this one.
+    """
 
     budget: Budget
     start: int
     nano: Nano
     told: tuple[int, ...] = ()
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from polyglot_cloud.grants import BudgetRow
+from polyglot_cloud.money.amounts import Nano
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget, Spent
 from polyglot_cloud.money.caps import Run, RunPast, budgets_of
 from polyglot_cloud.money.journal import Journal, microseconds
-from polyglot_cloud.money.periods import window
+from polyglot_cloud.money.periods import Window, window
 from polyglot_cloud.money.till import MICRO, Till
 
 _AXES = ("provider", "tenant", "key")
@@ -49,19 +50,28 @@ class Recall:
 
     def __call__(self, budgets: Iterable[Budget]) -> list[Spent]:
         """Attempts that nobody knows the end of are in it, at their bounds."""
-        now, budgets = self._clock(), list(budgets)
+        now, budgets = self._clock() // MICRO, list(budgets)
         told = self._store.alerts({budget.id for budget in budgets})
-        found = []
-        for budget in budgets:
-            span = window(budget.period, now // MICRO, ZoneInfo(budget.zone))
-            kind, _, name = budget.scope.partition(":")
-            axis, value = (kind, name) if kind in _AXES else (None, None)
-            end = None if span.end is None else span.end * MICRO
-            nano = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
-            percents = tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))
-            # what was held under this very budget counts too: by a tenant's budget, what the tenants below it spent
-            found.append(Spent(budget, span.start, max(nano, self._store.counted(budget.id, span.start)), percents))
-        return found
+        return [
+            Spent(budget, span.start, self._spent(budget, span), _percents(told, budget, span), first=number == 0)
+            for budget in budgets
+            for number, span in enumerate(self._spans(budget, now))
+        ]
+
+    def _spans(self, budget: Budget, now: int) -> list[Window]:
+        """The running window, and those after it in which there is something: the clock may have been set back, and will be set right."""
+        zone = ZoneInfo(budget.zone)
+        running = window(budget.period, now, zone)
+        later = {window(budget.period, start, zone) for start in self._store.starts(budget.id, running.start)}
+        return [running, *sorted(later - {running})]
+
+    def _spent(self, budget: Budget, span: Window) -> Nano:
+        kind, _, name = budget.scope.partition(":")
+        axis, value = (kind, name) if kind in _AXES else (None, None)
+        end = None if span.end is None else span.end * MICRO
+        nano = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
+        # what was held under this very budget counts too: by a tenant's budget, what the tenants below it spent
+        return max(nano, self._store.counted(budget.id, span.start))
 
     def has_limits(self) -> bool:
         return self._store.has_limits()
@@ -77,3 +87,7 @@ class Recall:
 
         found = tuple(spent(scope, budget) for scope, budget in budgets.items())
         return RunPast(found, spent("process", run.limited(*limit)) if limit else None)
+
+
+def _percents(told: set[tuple[str, int, int]], budget: Budget, span: Window) -> tuple[int, ...]:
+    return tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))

@@ -201,6 +201,12 @@ class Store:
             row = connection.execute(select(balances.c.spent + balances.c.held).where(*within)).one_or_none()
             return 0 if row is None else int(row[0])
 
+    def starts(self, budget: str, after: int) -> list[int]:
+        """The later windows of a budget under which something was held: their starts in Unix seconds."""
+        query = select(balances.c.start).where(balances.c.budget == budget, balances.c.start > after)
+        with self.connection() as connection:
+            return list(connection.execute(query).scalars())
+
     def costs(self, start: int, end: int, by: Sequence[Axis] = (), **only: str) -> list[Cost]:
         """Settled attempts begun in [start, end) microseconds, summed by `by`, dearest first; `only`: of one tenant, key, run, ..."""
         axes = [attempts.c[name] for name in by]
