@@ -32,7 +32,8 @@ def test_without_budgets_and_keys_nothing_is_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "variables", [{"ledger": "on"}, {"budget_usd_per_day": "1"}, {"budget_openai_usd_per_month": "2"}]
+    "variables",
+    [{"ledger": "on"}, {"budget_usd_per_day": "1"}, {"budget_openai_usd_per_month": "2"}, {"budget_usd_per_run": "1"}],
 )
 def test_a_budget_or_the_wish_opens_the_ledger_and_it_stays_open_from_then_on(
     tmp_path: Path, variables: dict[str, str]

@@ -20,6 +20,7 @@ from polyglot_cloud.money import caps as caps_module
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Budget, Spent
 from polyglot_cloud.money.caps import Caps, Run, RunPast
+from polyglot_cloud.money.faults import LedgerUnwritable
 from polyglot_cloud.money.opening import Recall
 from polyglot_cloud.money.verify import verify
 
@@ -320,8 +321,6 @@ async def test_what_cannot_be_written_is_not_forgotten(tmp_path: Path) -> None:
 
 
 def break_refresh(desk: Counter) -> None:
-    from polyglot_cloud.money.faults import LedgerUnwritable  # noqa: PLC0415  # two tests alone need it
-
     async def fails() -> None:
         raise LedgerUnwritable("The disk is full.")
 
@@ -362,3 +361,21 @@ async def test_without_a_past_runs_begin_at_nothing() -> None:
     assert [each.id for each in await caps.learn("openai", [KEY], R1)] == ["key:key_1/day", "process/run:acme/r1"]
     await caps.limit(R1, Cap("once", 3))
     assert [each.id for each in await caps.learn("openai", [], R1)] == ["process/run:acme/r1", "run:acme/r1/once"]
+
+
+async def test_how_a_run_stands_cannot_be_told_without_its_past(tmp_path: Path) -> None:
+    with slow(tmp_path, [RUNS]) as (desk, past):
+
+        def fails(run: Run, budgets: Mapping[str, Budget]) -> RunPast:
+            raise LedgerUnwritable("The disk gives errors.")
+
+        past.run = fails  # type: ignore[method-assign]  # a disk that cannot be read is hard to come by
+        for _ in range(2):  # and is asked again the next time
+            with pytest.raises(LedgerDown):
+                await desk.till.standings(R1)
+
+
+def test_a_cap_of_runs_is_no_budget_itself() -> None:
+    assert caps_module.budgets_of([RUNS, BudgetRow("process", "day", 5, "UTC")]) == ([day(5)], [RUNS])
+    with pytest.raises(ValueError, match="each run has a budget of its own"):
+        caps_module._plain(RUNS)
