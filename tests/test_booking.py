@@ -14,7 +14,8 @@ from harness import HELLO, Pieces, application, client, post, replying, streamed
 from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget
-from polyglot_cloud.money.entries import Entry
+from polyglot_cloud.money.commits import Commit, tell
+from polyglot_cloud.money.entries import Entry, Line
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.till import Till
 
@@ -369,12 +370,11 @@ class Instant:
         self.failure = None
         self.entries: list[Entry] = []
 
-    def append(self, *entries: Entry) -> "asyncio.Future[None]":
-        self.entries += entries
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
-        loop.call_soon(lambda: None if written.done() else written.set_result(None))
-        return written
+    def add(self, lines: list[Line]) -> Commit:
+        self.entries += [Entry(kind, attempt, nano, json.loads(facts), at) for kind, attempt, nano, facts, at in lines]
+        commit = Commit()
+        asyncio.get_running_loop().call_soon(tell, [commit], None)
+        return commit
 
 
 def journal_of(played: Instant) -> Journal:

@@ -92,6 +92,8 @@ Beta (beta), no port of its own
   default    b-one (catalog)
   ✗ BETA_API_KEY not found in .env. Please add it: BETA_API_KEY=sk-... Keys are made at https://alpha.example/keys.
 
+Administration of tenants and keys, off: POLYGLOT_ADMIN_KEY opens it
+
 Settings
 """
     )
@@ -227,3 +229,12 @@ async def test_an_address_stands_in_brackets(tmp_path: Path) -> None:
 async def test_no_report_shows_a_key(tmp_path: Path) -> None:
     report = await examine(BOTH, tmp_path)
     assert SECRET not in report.text() + report.as_json() + repr(report)
+
+
+async def test_where_the_administration_listens(tmp_path: Path) -> None:
+    key = "0123456789abcdef" * 2
+    report = await examine({**BOTH, "POLYGLOT_ADMIN_KEY": key, "POLYGLOT_HOST": "::1"}, tmp_path)
+    assert "Administration of tenants and keys, http://127.0.0.1:8119\n" in report.text()
+    assert json.loads(report.as_json())["administration"] == "http://127.0.0.1:8119"
+    assert key not in report.text() + report.as_json()
+    assert json.loads((await examine(BOTH, tmp_path)).as_json())["administration"] is None

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from polyglot_cloud import __version__, cli
 from polyglot_cloud.checkup import ProbeResult
 from polyglot_cloud.settings import load
+from polyglot_cloud.sockets import PortTaken
 
 KEY = "sk-proj-very-secret-0123456789"
 
@@ -171,9 +173,41 @@ def test_a_taken_port_is_one_clear_line(capsys: pytest.CaptureFixture[str], form
 def test_an_address_for_others_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, complaint = run(capsys, "serve", "--host", "0.0.0.0")
     assert status == 1
-    assert "virtual keys" in complaint.lower()
+    assert "no key of the gateway is configured" in complaint
+    assert "polyglot-cloud keys create" in complaint
 
 
 def test_the_listeners_limits_are_the_settings() -> None:
     limits = cli.limits_of(load({"POLYGLOT_BODY_TIMEOUT": "7", "POLYGLOT_DRAIN_TIMEOUT": "9"}))
     assert (limits.pace.grace, limits.drain_timeout) == (7.0, 9.0)
+
+
+def test_the_administration_listens_on_loopback_wherever_the_gateway_does(tmp_path: Path) -> None:
+    async def app(*_: Any) -> None:
+        pass
+
+    environ = {"POLYGLOT_ADMIN_KEY": "k" * 32, "POLYGLOT_ADMIN_PORT": "0", "POLYGLOT_HOST": "0.0.0.0"}
+    with ExitStack() as stack:
+        assert cli.administered(load({}, tmp_path / ".env"), None, stack) is None
+        found = cli.administered(load(environ, tmp_path / ".env"), app, stack)
+        assert found is not None
+        host, port = found.companion.socket.getsockname()
+        assert (host, found.row[1]) == ("127.0.0.1", f"http://127.0.0.1:{port}/admin")
+        assert found.row[3] == "found (POLYGLOT_ADMIN_KEY, environment)"
+        with pytest.raises(PortTaken, match="POLYGLOT_ADMIN_PORT"):
+            cli.administered(load({**environ, "POLYGLOT_ADMIN_PORT": str(port)}, tmp_path / ".env"), app, stack)
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, []),
+        ({"POLYGLOT_HOST": "localhost"}, []),
+        ({"POLYGLOT_HOST": "192.168.0.7"}, ["TLS"]),
+        ({"POLYGLOT_HOST": "0.0.0.0"}, ["TLS", "POLYGLOT_ALLOWED_HOSTS"]),
+        ({"POLYGLOT_HOST": "::", "POLYGLOT_ALLOWED_HOSTS": "gateway.lan"}, ["TLS"]),
+    ],
+)
+def test_an_address_that_others_reach_is_told(environ: dict[str, str], words: list[str], tmp_path: Path) -> None:
+    notes = cli.exposure(load(environ, tmp_path / ".env"))
+    assert [word for word, note in zip(words, notes, strict=True) if word in note] == words

@@ -281,7 +281,7 @@ async def test_nothing_starts_when_a_port_is_taken() -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3"])
 async def test_another_address_than_loopback_is_refused(host: str) -> None:
     house = House()
-    with pytest.raises(RefusedBind, match="virtual keys"):
+    with pytest.raises(RefusedBind, match="keys create"):
         await serve(house, PORTS, host=host, lifespan=house.lifespan())
     assert house.log == []
 

@@ -90,8 +90,18 @@ def test_localhost_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "gateway.lan", "", "127.0.0.1.nip.example"])
 def test_an_address_that_others_reach_is_refused(host: str) -> None:
-    with pytest.raises(RefusedBind, match=r"virtual keys.*later version.*127\.0\.0\.1"):
+    with pytest.raises(RefusedBind, match=r"no key of the gateway.*keys create.*127\.0\.0\.1"):
         open_ports(host, [Port("openai", 0)])
+
+
+def test_where_every_request_is_asked_for_a_key_others_may_reach_it() -> None:
+    openings = open_ports("0.0.0.0", [Port("openai", 0)], keyed=True)
+    assert openings[0].bound().host == "0.0.0.0"
+    closed(openings)
+
+
+def test_a_port_may_be_moved_by_a_setting_of_its_own() -> None:
+    assert Port("the administration", 8119, "POLYGLOT_ADMIN_PORT").setting == "POLYGLOT_ADMIN_PORT"
 
 
 @needs_proc

@@ -12,6 +12,7 @@ from polyglot_cloud import catalog
 from polyglot_cloud.money.faults import LedgerBusy
 from polyglot_cloud.settings import Settings, SettingsError, load
 from polyglot_cloud.tenancy import Store, connect
+from polyglot_cloud.transport import Choice, NativeTransport, Proxies
 from polyglot_cloud.treasury import SANDBOX_DATABASE, opened, places
 
 ROWS = list(catalog.load().providers.values())
@@ -96,6 +97,51 @@ def test_what_another_process_does_with_the_file_takes_nothing_from_the_ledger(t
         assert path.with_name(f"{path.name}-wal").exists()
 
 
-def test_an_admin_key_is_told_to_open_nothing_yet(tmp_path: Path) -> None:
-    with opened(settings(tmp_path, ledger="on", admin_key="0123456789abcdef" * 2), ROWS, sandbox=False) as found:
-        assert any("POLYGLOT_ADMIN_KEY" in note for note in found.notes)
+ADMIN = {"admin_key": "0123456789abcdef" * 2}
+
+
+def test_the_administration_opens_the_ledger_and_leaves_the_ports_open_until_there_is_a_key(tmp_path: Path) -> None:
+    with opened(settings(tmp_path, **ADMIN), ROWS, sandbox=False) as found:
+        assert found.administration is not None
+        assert found.till is not None
+        assert not found.keyed
+    with opened(settings(tmp_path), ROWS, sandbox=False) as found:
+        assert found.administration is None
+    with pytest.raises(SettingsError, match=r"POLYGLOT_LEDGER is off, but .*administration"):
+        opened(settings(tmp_path / "other", ledger="off", **ADMIN), ROWS, sandbox=False).__enter__()
+
+
+def test_a_webhook_is_served_while_the_gateway_runs_and_told_by_its_host(tmp_path: Path) -> None:
+    async def play() -> None:
+        given = {"alert_webhook": "http://127.0.0.1:1/T0", "alert_webhook_secret": "0123456789abcdef", "ledger": "on"}
+        with opened(settings(tmp_path, **given), ROWS, sandbox=False) as found:
+            assert found.courier is not None
+            assert "Alerts of budgets go to 127.0.0.1." in found.notes
+            assert "T0" not in str(found.notes)
+            async with found.watching(nullcontext()):
+                await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+
+def test_the_webhook_is_reached_as_the_environment_says(tmp_path: Path) -> None:
+    behind = Choice(proxies=Proxies({"https": "http://127.0.0.1:9"}))
+    given = {"alert_webhook": "https://hooks.example/T0", "ledger": "on"}
+    for choice, native in ((behind, False), (None, True)):
+        with opened(settings(tmp_path, **given), ROWS, sandbox=False, choice=choice) as found:
+            assert found.courier is not None
+            assert isinstance(found.courier._transport, NativeTransport) is native
+
+
+def test_whose_a_budget_is(tmp_path: Path) -> None:
+    store = Store(connect(tmp_path / "polyglot.sqlite3"), clock=lambda: 1_795_000_000_000_000)
+    store.create_tenant("acme", by="test")
+    key = store.create_key("acme", by="test").key.id
+    store.close()
+    given = {"alert_webhook": "https://hooks.example/T0"}
+    with opened(settings(tmp_path, **given), ROWS, sandbox=False) as found:
+        assert found.courier is not None
+        assert found.keyed
+        tenant_of = found.courier._tenant_of
+        scopes = ("tenant:acme", f"key:{key}", "key:key_gone", "process", "provider:openai")
+        assert [tenant_of(scope) for scope in scopes] == ["acme", "acme", None, None, None]

@@ -54,10 +54,15 @@ class Bookkeeper:
         run = Run(caller.tenant if caller else None, call.run) if call.run else None
         budgets = await self.till.applying(target.provider, caller.budgets if caller else (), run)
         facts = {
-            "call": call.id, "tenant": caller.tenant if caller else None, "key": caller.key if caller else None, "run": call.run,
-            "agent": call.agent, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
+            "call": call.id, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
         }  # fmt: skip
+        if caller is not None:
+            facts["tenant"], facts["key"] = caller.tenant, caller.key
+        if call.run is not None:
+            facts["run"] = call.run
+        if call.agent is not None:
+            facts["agent"] = call.agent
         most = self.most(call, target, outbound) if budgets else None
         tab = await self.till.open(facts, most, budgets)
         return Account(self, tab, call, target, outbound, call.elapsed())

@@ -74,6 +74,8 @@ class Report:
     problems: tuple[Problem, ...] = ()
     host: str = ""
     online: bool = False
+    admin: str | None = None
+    """Where the administration listens, None: it is off."""
 
     def everything(self) -> Iterator[tuple[str | None, Problem]]:
         """Each problem, with the provider that it belongs to."""
@@ -114,6 +116,7 @@ async def examine(
         problems=tuple(settings.problems(rows)),
         host=settings.host,
         online=probe is not None,
+        admin=_listener(settings.admin_port, "127.0.0.1") if settings.admin_key is not None else None,
     )
 
 
@@ -174,6 +177,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _provider_lines(provider, report)
         yield ""
     if report.settings:
+        yield f"Administration of tenants and keys, {report.admin or 'off: POLYGLOT_ADMIN_KEY opens it'}"
+        yield ""
         yield "Settings"
         width = max(len(setting.variable) for setting in report.settings)
         for setting in report.settings:
@@ -233,6 +238,7 @@ def _document(report: Report) -> dict[str, Any]:
     return {
         "ok": report.exit_status == 0,
         "providers": [_provider_document(provider) for provider in report.providers],
+        "administration": report.admin,
         "settings": [
             {"variable": setting.variable, "value": setting.value, "source": str(setting.origin)}
             for setting in report.settings

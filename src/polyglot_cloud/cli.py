@@ -9,22 +9,24 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from polyglot_cloud import __version__, app, catalog, checkup, server, treasury
 from polyglot_cloud.app import Application, Parts, choices, create_app, transport_choice, utc_today
+from polyglot_cloud.asgi import App
 from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.commands import ledger as ledger_commands
 from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.hosts import is_loopback, is_wildcard
 from polyglot_cloud.logs import written_aside
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.probe import probe
 from polyglot_cloud.routes.service import Face
 from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
-from polyglot_cloud.sockets import BindError, Bound, Port
+from polyglot_cloud.sockets import BindError, Bound, Port, open_ports
 from polyglot_cloud.tenancy import TenancyError
 from polyglot_cloud.transport import BadTransport, Choice, open_transport
 
@@ -136,22 +138,28 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         if options.sandbox:
             accesses, companions = sandboxed(accesses, stack)
         choice = transport_choice(settings, accesses, os.environ)
-        house = stack.enter_context(treasury.opened(settings, list(rows.providers.values()), sandbox=options.sandbox))
+        house = stack.enter_context(
+            treasury.opened(settings, list(rows.providers.values()), sandbox=options.sandbox, choice=choice)
+        )
         parts = Parts(transport=open_transport(choice), till=house.till, directory=house.directory)
         application = create_app(settings, rows, accesses, parts)
-        notes = [*openings(settings), *([choice.told] if choice.told else []), *house.notes]
+        notes = [*openings(settings), *exposure(settings), *([choice.told] if choice.told else []), *house.notes]
         notes += [str(problem) for problem in settings.problems(list(rows.providers.values()))]
         notes += [str(problem) for access in accesses.values() for problem in access.problems if access.key]
+        admin = administered(settings, house.administration, stack)
+        companions += [admin.companion] if admin else []
 
         def on_ready(bound: list[Bound]) -> None:
             settle()
-            print(start_up(application, accesses, bound, notes, sandbox=options.sandbox), flush=True)
+            row = admin.row if admin else None
+            print(start_up(application, accesses, bound, notes, admin=row, sandbox=options.sandbox), flush=True)
 
         server.run(
             server.serve(
                 application.app,
                 [Port(name, access.port) for name, access in accesses.items() if access.port is not None],
                 host=settings.host,
+                keyed=house.keyed,
                 providers=list(accesses),
                 lifespan=house.watching(application.lifespan()),
                 drain=application.parts.drain,
@@ -174,6 +182,27 @@ def settle() -> None:
 
 def limits_of(settings: Settings) -> server.Limits:
     return replace(server.DEFAULT_LIMITS, drain_timeout=settings.drain_timeout, pace=Pace(grace=settings.body_timeout))
+
+
+@dataclass(frozen=True, slots=True)
+class Administered:
+    """The administration, as it is served, and its row in the table at the start."""
+
+    companion: server.Companion
+    row: tuple[str, str, str, str]
+
+
+def administered(settings: Settings, admin: App | None, stack: ExitStack) -> Administered | None:
+    """On loopback, whatever POLYGLOT_HOST is. Raises BindError."""
+    if admin is None:
+        return None
+    port = Port("the administration", settings.admin_port, "POLYGLOT_ADMIN_PORT")
+    (opening,) = open_ports("127.0.0.1", [port])
+    listening = stack.enter_context(opening.sockets[0])
+    listening.setblocking(False)
+    key = f"found (POLYGLOT_ADMIN_KEY, {settings.origin('POLYGLOT_ADMIN_KEY')})"  # a file in the current folder may have opened it
+    row = "administration", f"{opening.bound().url}/admin", "", key
+    return Administered(server.Companion("the administration", admin, listening), row)
 
 
 def sandboxed(accesses: Mapping[str, Access], stack: ExitStack) -> tuple[dict[str, Access], list[server.Companion]]:
@@ -206,6 +235,7 @@ def start_up(
     notes: Sequence[str],
     *,
     sandbox: bool,
+    admin: tuple[str, str, str, str] | None = None,
 ) -> str:
     """One table of what listens where, and what is worth knowing."""
     faces = application.faces()
@@ -214,6 +244,7 @@ def start_up(
         (each.provider, f"{each.url}/v1", faces[each.provider].default or "none", key_word(accesses[each.provider]))
         for each in bound
     ]
+    lines += [admin] if admin else []
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     text = [
         "",
@@ -249,6 +280,18 @@ def openings(settings: Settings) -> list[str]:
         for name, value in opened.items()
         if value
     ]
+
+
+def exposure(settings: Settings) -> list[str]:
+    """What an address that others reach means: every request there is asked for a key, or there would be no start."""
+    if is_loopback(settings.host):
+        return []
+    found = [f"Others can reach {settings.host}. Keys and prompts travel in the clear there: put TLS in front of it."]
+    if is_wildcard(settings.host) and not settings.allowed_hosts:
+        found.append(
+            f"{settings.host} is no name that clients call: list those they do in POLYGLOT_ALLOWED_HOSTS, or all but loopback is refused."
+        )
+    return found
 
 
 def key_word(access: Access) -> str:

@@ -92,6 +92,9 @@ class Price:
     long_context: tuple[LongContext, ...]
     source: str
 
+    def __hash__(self) -> int:
+        return hash((self.effective_from, self.source))  # what is worked out from a price is looked up with every call
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -99,6 +99,7 @@ async def serve(
     ports: Sequence[Port],
     *,
     host: str = "127.0.0.1",
+    keyed: bool = False,
     providers: Collection[str] = (),
     lifespan: AbstractAsyncContextManager[Any] | None = None,
     drain: Drain | None = None,
@@ -109,12 +110,14 @@ async def serve(
 ) -> None:
     """Serves until a signal or `stop` ends it, and returns after a clean end.
 
-    `providers` are all that `app` has, beside those with a port of their own; `drain` is the one that the app counts its calls with.
+    `keyed`: `app` asks for a key on every port; without that `host` must be loopback. `providers` are all that `app` has, beside those
+    with a port of their own; `drain` is the one that the app counts its calls with.
+
     Raises BindError before anything is started, Crashed, and whatever the lifespan raises.
     """
     known = {*providers, *(port.provider for port in ports)}
     listeners = [Listener(app, port.provider, known) for port in ports]
-    openings = open_ports(host, ports)
+    openings = open_ports(host, ports, keyed=keyed)
     front = [
         _Server(each.port.provider, listener, each.sockets, limits)
         for each, listener in zip(openings, listeners, strict=True)

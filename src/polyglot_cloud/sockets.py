@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,14 +54,17 @@ class RefusedBind(BindError):
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port that is asked for. 0 is any free one."""
+    """A port that is asked for. 0 is any free one. `moved_by` is the setting that moves it, None: a provider's own."""
 
     provider: str
     number: int
+    moved_by: str | None = None
 
     @property
     def setting(self) -> str:
         """What moves it, for messages."""
+        if self.moved_by is not None:
+            return self.moved_by
         words = re.sub(r"[^a-z0-9]", "-", self.provider)
         return f"POLYGLOT_PORT_{words.upper().replace('-', '_')} or --port-{words}"
 
@@ -94,14 +97,19 @@ def refuse_open(host: str) -> None:
     """Raises RefusedBind for any address that others could reach."""
     if not is_loopback(host):
         raise RefusedBind(
-            f"{host} is not an address of this machine alone. Whoever reaches the gateway spends your money, and virtual keys, which "
-            "will tell callers apart and allow this, come with a later version. Use 127.0.0.1, ::1 or localhost."
+            f"{host} is not an address of this machine alone, and no key of the gateway is configured: whoever reaches it would spend your "
+            "money. Make one first (`polyglot-cloud tenants create NAME`, `polyglot-cloud keys create --tenant NAME`), or listen on "
+            "127.0.0.1, ::1 or localhost."
         )
 
 
-def open_ports(host: str, ports: Sequence[Port]) -> list[Opening]:
-    """All ports on `host`, listening, or none. Raises BindError. Clients that come early wait in the backlog."""
-    refuse_open(host)
+def open_ports(host: str, ports: Sequence[Port], *, keyed: bool = False) -> list[Opening]:
+    """All ports on `host`, listening, or none. Raises BindError. Clients that come early wait in the backlog.
+
+    `keyed`: every request is asked for a key, so that others may reach it.
+    """
+    if not keyed:
+        refuse_open(host)
     taken: dict[int, Port] = {}
     for port in ports:
         if port.number and port.number in taken:
@@ -119,7 +127,7 @@ def _sockets(stack: ExitStack, host: str, port: Port) -> Iterator[socket.socket]
     if host == LOCALHOST:
         # unclaimed, ::1 would be anybody's to listen on, and most clients try it first
         try:
-            yield stack.enter_context(_listen("::1", Port(port.provider, first.getsockname()[1])))
+            yield stack.enter_context(_listen("::1", replace(port, number=first.getsockname()[1])))
         except NoSuchAddress:
             return
 

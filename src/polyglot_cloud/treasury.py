@@ -4,15 +4,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from polyglot_cloud.administration.api import Desk, administration
+from polyglot_cloud.asgi import App
 from polyglot_cloud.commands.tenancy import DATABASE
+from polyglot_cloud.courier import LAST_WORDS, Courier, Webhook
 from polyglot_cloud.money.opening import open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import Configuration, Problem, Settings, SettingsError
 from polyglot_cloud.tenancy import Declared, Directory, Vendors, Watch
+from polyglot_cloud.transport import Choice
 
 SANDBOX_DATABASE = "sandbox.sqlite3"
 """The sandbox spends no money, and its till is another one."""
@@ -26,22 +30,30 @@ class Treasury:
     till: Till | None = None
     directory: Directory | None = None
     watch: Watch | None = None
+    courier: Courier | None = None
+    administration: App | None = None
+
+    @property
+    def keyed(self) -> bool:
+        """Every request is asked for a key, now and as long as this process lives."""
+        return self.directory is not None and self.directory.locked
 
     @asynccontextmanager
     async def watching(self, inner: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
-        """While the block runs, keys that another process changes are known here within a second."""
-        if self.watch is None:
-            async with inner:
-                yield
-            return
-        looking = asyncio.create_task(self.watch.run())
+        """While the block runs, keys that another process changes are known here within a second, and alerts are delivered."""
+        looking = [asyncio.create_task(self.watch.run())] if self.watch is not None else []
+        carrying = [asyncio.create_task(self.courier.run())] if self.courier is not None else []
         try:
             async with inner:
                 yield
         finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            if self.courier is not None:
+                self.courier.stop()
+                await asyncio.wait(carrying, timeout=LAST_WORDS)
+            for task in (*looking, *carrying):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 def places(settings: Settings, *, sandbox: bool = False) -> tuple[Path, Path]:
@@ -57,8 +69,12 @@ def ledger_key(settings: Settings) -> bytes | None:
 
 
 @contextmanager
-def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) -> Iterator[Treasury]:
-    """Raises SettingsError, LedgerError, TenancyError; SettingsError too where POLYGLOT_LEDGER is off although something needs it."""
+def opened(
+    settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool, choice: Choice | None = None
+) -> Iterator[Treasury]:
+    """`choice` says how the webhook is reached. Raises SettingsError, LedgerError, TenancyError; SettingsError too where POLYGLOT_LEDGER
+    is off although something needs it.
+    """
     declared = settings.configuration(rows)
     path, folder = places(settings, sandbox=sandbox)
     if not is_wanted(settings, declared, path):
@@ -83,10 +99,12 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         try:
             directory = Directory(given, clock=_now, zone=settings.budget_zone, vendors=Vendors(rows))
             directory.take(store.read())
-            notes = tuple(
-                _notes(till, directory, admin=settings.admin_key is not None, unbooked=settings.unbooked == "allow")
-            )
-            yield Treasury(notes, till, directory, Watch(store, directory))
+            courier = courier_of(settings, till, directory, choice, sandbox=sandbox)
+            admin = administration_of(settings, Desk(
+                store, directory, till.upkeep(), [row.name for row in rows], settings.budget_zone, till.own, _now
+            ))  # fmt: skip
+            notes = tuple(_notes(till, directory, courier, unbooked=settings.unbooked == "allow"))
+            yield Treasury(notes, till, directory, Watch(store, directory), courier, admin)
         finally:
             store.close()
     finally:
@@ -94,14 +112,40 @@ def opened(settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool) ->
         receipts.close()
 
 
+def courier_of(
+    settings: Settings, till: Till, directory: Directory, choice: Choice | None, *, sandbox: bool
+) -> Courier | None:
+    """Who delivers alerts; None where no webhook is set. Raises BadTransport."""
+    if settings.alert_webhook is None:
+        return None
+    secret = settings.alert_webhook_secret
+    webhook = Webhook(settings.alert_webhook.reveal(), secret.reveal() if secret is not None else None)
+
+    def tenant_of(scope: str) -> str | None:
+        kind, _, name = scope.partition(":")
+        principal = directory.principal(name) if kind == "key" else None
+        return name if kind == "tenant" else principal.tenant if principal is not None else None
+
+    way = replace(choice or Choice(), urls=(webhook.url,))
+    courier = Courier(till.outbox(), webhook, clock=_now, choice=way, tenant_of=tenant_of, sandbox=sandbox)
+    till.on_alert(courier.hear)
+    return courier
+
+
+def administration_of(settings: Settings, desk: Desk) -> App | None:
+    """The app of the administration; None where no key opens one."""
+    return administration(desk, settings.admin_key.reveal()) if settings.admin_key is not None else None
+
+
 def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
     """Raises SettingsError where it is wanted and forbidden: a budget that nobody watches is none."""
-    configured = bool(declared.budgets or declared.tenants or declared.keys)
+    configured = bool(declared.budgets or declared.tenants or declared.keys or settings.admin_key)
     if settings.ledger == "off" and (configured or path.exists()):
         raise SettingsError(
             [
                 Problem(
-                    f"is off, but budgets, tenants or keys are configured, or there is a ledger: {path}. Leave it out, or take them away.",
+                    "is off, but budgets, tenants, keys or the administration are configured, or there is a ledger: "
+                    f"{path}. Leave it out, or take them away.",
                     "POLYGLOT_LEDGER",
                 )
             ]
@@ -109,12 +153,12 @@ def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
     return settings.ledger == "on" or configured or path.exists()
 
 
-def _notes(till: Till, directory: Directory, *, admin: bool, unbooked: bool) -> Iterator[str]:
+def _notes(till: Till, directory: Directory, courier: Courier | None, *, unbooked: bool) -> Iterator[str]:
     yield f"The ledger is {till.path}."
     if unbooked:
         yield "POLYGLOT_UNBOOKED=allow: where the ledger cannot be written calls go on, and what they cost may never be booked."
-    if admin:
-        yield "POLYGLOT_ADMIN_KEY is set, but tenants and keys cannot be administered over HTTP yet: use `polyglot-cloud keys`."
+    if courier is not None:
+        yield f"Alerts of budgets go to {courier.host}."
     if till.swept:
         yield (
             f"{till.swept} attempts were left open by a crash and count at their bounds: `polyglot-cloud ledger unknown` lists them."

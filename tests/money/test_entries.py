@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyglot_cloud.money.entries import GENESIS, KINDS, LARGEST, Entry, canonical, linker, spelled
+from polyglot_cloud.money.entries import GENESIS, KINDS, LARGEST, AttemptIds, Entry, canonical, line_of, linker, spelled
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(),
@@ -18,17 +18,17 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON))
 def test_facts_are_spelled_in_one_way_whatever_their_order(facts: dict[str, Any]) -> None:
-    text = spelled(Entry("held", "a", 1, facts))
+    text = spelled(facts)
     assert json.loads(text) == facts
-    assert text == spelled(Entry("held", "a", 1, dict(reversed(facts.items()))))
+    assert text == spelled(dict(reversed(facts.items())))
 
 
 def test_a_lone_surrogate_is_spelled_too() -> None:
-    assert spelled(Entry("held", "a", 1, {"b": "\ud800", "a": 1})) == '{"a":1,"b":"\\ud800"}'
+    assert spelled({"b": "\ud800", "a": 1}) == '{"a":1,"b":"\\ud800"}'
 
 
 def test_the_canonical_bytes_are_json_of_all_that_an_entry_says() -> None:
-    data = canonical(3, 1_795_305_600_000_000, "held", 'a"b', 500, spelled(Entry("held", "a", 1, {"z": 1, "a": "ü"})))
+    data = canonical(3, 1_795_305_600_000_000, "held", 'a"b', 500, spelled({"z": 1, "a": "ü"}))
     assert data.decode() == '[3,1795305600000000,"held","a\\"b",500,{"a":"ü","z":1}]'
 
 
@@ -45,7 +45,7 @@ def test_the_canonical_bytes_are_json_of_all_that_an_entry_says() -> None:
 )
 def test_what_no_journal_can_hold_is_refused(entry: Entry, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        spelled(entry)
+        line_of(entry, 0)
 
 
 def test_the_chain_is_sha256_and_with_a_key_hmac() -> None:
@@ -54,15 +54,20 @@ def test_the_chain_is_sha256_and_with_a_key_hmac() -> None:
 
 
 def test_the_kinds_are_those_of_the_design() -> None:
-    assert {
-        "held",
-        "tightened",
-        "settled",
-        "released",
-        "unknown",
-        "freed",
-        "overrun",
-        "repriced",
-        "alerted",
-        "limited",
-    } == KINDS
+    attempts = {"held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced"}
+    assert attempts | {"alerted", "delivered", "undelivered", "limited"} == KINDS
+
+
+def test_attempts_ids_are_new_each_and_stand_in_the_order_of_time() -> None:
+    now = 1_795_305_600_000_000
+
+    def clock() -> int:
+        nonlocal now
+        now += 1
+        return now
+
+    ids = AttemptIds(clock)
+    found = [ids.next() for _ in range(3 * AttemptIds.LOT)]
+    assert found == sorted(found)
+    assert {len(id_) for id_ in found} == {28}
+    assert len({id_[17:] for id_ in found}) == len(found)

@@ -15,6 +15,7 @@ import pytest
 
 from money.ledgers import held, settled, unprivileged
 from polyglot_cloud.money import database, head, journal, schema
+from polyglot_cloud.money.commits import Commit
 from polyglot_cloud.money.entries import Entry
 from polyglot_cloud.money.faults import LedgerBusy, LedgerClosed, LedgerDamaged, LedgerUnwritable
 from polyglot_cloud.money.head import Head
@@ -86,9 +87,40 @@ async def test_a_bad_entry_is_told_to_who_adds_it(ledger: Journal) -> None:
 
 
 async def test_nobody_has_to_wait(ledger: Journal) -> None:
-    ledger.append(held("a1")).cancel()
+    ledger.append(held("a1"))
     await ledger.refresh()
     assert kinds(ledger) == [("held", "a1")]
+
+
+async def test_one_turn_s_entries_go_together_and_who_gives_up_disturbs_no_other(ledger: Journal) -> None:
+    before = ledger.commits
+    first, second = (asyncio.ensure_future(_done(ledger.append(held(name)))) for name in ("a1", "a2"))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    assert ledger.commits == before + 1
+    assert ledger.seq == 2
+
+
+async def _done(commit: Commit) -> None:
+    await commit
+
+
+def test_what_ended_loops_left_goes_first(ledger: Journal) -> None:
+    async def leave(name: str) -> None:
+        asyncio.get_running_loop().call_soon(lambda: ledger.append(held(name)))  # in the loop's last turn
+
+    asyncio.run(leave("a1"))
+    asyncio.run(leave("a2"))
+    ledger.write(settled("a1"))
+    assert kinds(ledger) == [("held", "a1"), ("held", "a2"), ("settled", "a1")]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 16, 21, 64, 65, 149])
+def test_however_many_there_are_each_stands_in_its_place(ledger: Journal, count: int) -> None:
+    ledger.write(*(held(f"a{number}") for number in range(count)))
+    assert kinds(ledger) == [("held", f"a{number}") for number in range(count)]
+    assert verify(ledger.path).fault is None
 
 
 def test_an_event_loop_may_be_gone(ledger: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Inspector, MetaData, inspect, text
+from sqlalchemy import Inspector, MetaData, inspect, select, text
 
 from polyglot_cloud.money import database, schema
 from polyglot_cloud.money.faults import LedgerNewer
@@ -106,6 +106,16 @@ def test_a_newer_file_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_sql_of_the_writer_is_compiled_with_the_driver_s_own_marks() -> None:
-    assert (
-        schema.APPEND == "INSERT INTO journal (seq, at, kind, attempt, nano, facts, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
-    )
+    one = "INSERT INTO journal (seq, at, kind, attempt, nano, facts, hash) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    assert schema.APPEND[1] == one
+    assert schema.APPEND[4] == one + 3 * ", (?, ?, ?, ?, ?, ?, ?)"
+
+
+def test_alerts_are_found_by_their_index(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    Journal(path).close()
+    asked = select(schema.journal).where(schema.ABOUT_ALERTS, schema.journal.c.at >= 5)
+    with database.reading(path).connect() as connection:
+        spelled = str(asked.compile(compile_kwargs={"literal_binds": True}))
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelled}").all()
+    assert "USING INDEX journal_alerts" in str(plan)

@@ -111,7 +111,7 @@ def test_projections_are_what_a_plain_reading_of_the_journal_says_however_it_is_
             kinds.add(entry.kind)
     rows, before, link = [], GENESIS, linker(None)
     for seq, entry in enumerate(order, 1):
-        facts = spelled(entry)
+        facts = spelled(entry.facts)
         before = link(before, canonical(seq, seq, entry.kind, entry.attempt, entry.nano, facts))
         rows.append(dict(zip(NAMES, (seq, seq, entry.kind, entry.attempt, entry.nano, facts, before), strict=True)))
     with scratch.begin() as transaction:

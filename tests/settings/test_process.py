@@ -24,7 +24,7 @@ def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderR
     assert shown["POLYGLOT_COMMIT_AFTER"] == ("10", "default")
     assert shown["POLYGLOT_ALLOWED_HOSTS"] == ("a.example, b.example", f".env ({path})")
     assert shown["POLYGLOT_ALLOWED_ORIGINS"] == shown["POLYGLOT_CATALOG"] == ("none", "default")
-    assert len(shown) == 34 + 4
+    assert len(shown) == 38 + 4
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,67 @@ def test_a_secret_of_our_own_shows_nowhere(name: str, tmp_path: Path, rows: list
         with pytest.raises(SettingsError, match="at least 32 characters") as told:
             load({variable: weak}, tmp_path / ".env")
         assert weak not in str(told.value)
+
+
+HOOK = "https://user-hooks.example:8443/services/T0/secret?sig=secret"
+
+
+def test_a_webhook_is_shown_by_its_host_alone(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    settings = load(
+        {"POLYGLOT_ALERT_WEBHOOK": HOOK, "POLYGLOT_ALERT_WEBHOOK_SECRET": "0123456789abcdef"}, tmp_path / ".env"
+    )
+    assert settings.alert_webhook is not None
+    assert settings.alert_webhook.reveal() == HOOK
+    assert settings.problems(rows) == []
+    shown = {found.variable: found.value for found in settings.in_force(rows)}
+    assert shown["POLYGLOT_ALERT_WEBHOOK"] == "https://user-hooks.example:8443/**********"
+    assert shown["POLYGLOT_BUDGET_ALERTS"] == "75, 90, 100"
+    for word in ("T0", "sig=", "0123456789abcdef"):
+        assert word not in repr([settings, settings.in_force(rows), settings.model_dump()])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hooks.example", "ftp://hooks.example/T0", "https://ada:T0@hooks.example/", "https://hooks.example/T0#x", "https:///T0",
+        "https://hooks.example/T0 x", "https://hooks.example/?T0=ä", "https://hooks.example:0/T0",
+    ],
+)  # fmt: skip
+def test_a_webhook_that_is_none(value: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="POLYGLOT_ALERT_WEBHOOK") as told:
+        load({"POLYGLOT_ALERT_WEBHOOK": value}, tmp_path / ".env")
+    assert "T0" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "words"),
+    [
+        ({"ALERT_WEBHOOK": "http://hooks.example/"}, "POLYGLOT_ALERT_WEBHOOK", "plain http"),
+        ({"ALERT_WEBHOOK_SECRET": "0123456789abcdef"}, "POLYGLOT_ALERT_WEBHOOK_SECRET", "signs nothing"),
+        ({"ALERT_WEBHOOK": "http://127.0.0.1:9/"}, None, ""),
+    ],
+)
+def test_a_doubtful_webhook_is_a_warning(
+    given: dict[str, str], variable: str | None, words: str, tmp_path: Path, rows: list[ProviderRow]
+) -> None:
+    settings = load({f"POLYGLOT_{name}": value for name, value in given.items()}, tmp_path / ".env")
+    found = [(problem.variable, problem.level) for problem in settings.problems(rows) if words in problem.message]
+    assert found == ([(variable, "warning")] if variable else [])
+
+
+def test_percents_of_alerts_are_those_of_the_budgets_of_variables(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    settings = load({"POLYGLOT_BUDGET_ALERTS": '["50", "100"]', "POLYGLOT_BUDGET_USD_PER_DAY": "1"}, tmp_path / ".env")
+    assert [budget.alerts for budget in settings.budgets(rows)] == [(50, 100)]
+    for wrong in ("100, 75", "0", "101", "75%", "x"):
+        with pytest.raises(SettingsError, match="POLYGLOT_BUDGET_ALERTS"):
+            load({"POLYGLOT_BUDGET_ALERTS": wrong}, tmp_path / ".env")
+
+
+def test_the_port_of_administration_is_no_providers(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    given = {"POLYGLOT_ADMIN_KEY": "0123456789abcdef" * 2, "POLYGLOT_ADMIN_PORT": "8100"}
+    with pytest.raises(SettingsError, match=r"POLYGLOT_ADMIN_PORT \(environment\) is 8100, which openai has already"):
+        load(given, tmp_path / ".env").credentials(rows)
+    load({**given, "POLYGLOT_ADMIN_KEY": ""}, tmp_path / ".env").credentials(rows)
+    given["OPENAI_BASE_URL"] = "http://127.0.0.1:8119/v1"
+    given["POLYGLOT_ADMIN_PORT"] = "8119"
+    assert "127.0.0.1" not in load(given, tmp_path / ".env").credentials(rows)["openai"].base_url

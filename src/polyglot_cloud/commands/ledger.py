@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from polyglot_cloud.commands.shown import moment
+from polyglot_cloud.administration.documents import moment
 from polyglot_cloud.money.amounts import shown
 from polyglot_cloud.money.faults import LedgerBusy
 from polyglot_cloud.money.journal import Journal

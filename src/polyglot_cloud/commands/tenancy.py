@@ -11,11 +11,11 @@ import socket
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud import grants
+from polyglot_cloud.administration import documents, spans
 from polyglot_cloud.commands import shown
 from polyglot_cloud.grants import LIMITS, PERIODS, Cap, Grant
 from polyglot_cloud.rows import ProviderRow
@@ -31,8 +31,6 @@ DATABASE = "polyglot.sqlite3"
 """The till's database, in POLYGLOT_DATA_DIR."""
 PARTS = ("providers", "models", "faces", "aliases", "limits", "budgets", "tags")
 
-_SPAN = re.compile(r"(\d{1,6})(s|m|h|d|w)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _BUDGET = re.compile(r"([^/]+)/([a-z]+)(?:@(.+))?")
 
 Common = Callable[[argparse.ArgumentParser], None]
@@ -174,7 +172,7 @@ def create_tenant(options: argparse.Namespace, desk: Desk) -> str:
     )
     return _told(
         options,
-        shown.tenant(new),
+        documents.tenant(new),
         f"The tenant {new.id} is there. A key for it: polyglot-cloud keys create --tenant {new.id}",
     )
 
@@ -182,7 +180,7 @@ def create_tenant(options: argparse.Namespace, desk: Desk) -> str:
 def list_tenants(options: argparse.Namespace, desk: Desk) -> str:
     found = desk.store.tenants()
     if options.json:
-        return _json([shown.tenant(each) for each in found])
+        return _json([documents.tenant(each) for each in found])
     return (
         shown.table(shown.TENANT_HEAD, [shown.tenant_line(each) for each in found])
         if found
@@ -192,10 +190,9 @@ def list_tenants(options: argparse.Namespace, desk: Desk) -> str:
 
 def show_tenant(options: argparse.Namespace, desk: Desk) -> str:
     found, keys = desk.store.tenant(options.name), desk.store.keys(options.name)
-    documents = [shown.key(each, desk.now()) for each in keys]
     if options.json:
-        return _json({**shown.tenant(found), "keys": documents})
-    lines = shown.lines(shown.tenant(found))
+        return _json({**documents.tenant(found), "keys": [documents.key(each, desk.now()) for each in keys]})
+    lines = shown.lines(documents.tenant(found))
     return lines + "\n" + shown.keys_table(keys, desk.now()) if keys else lines
 
 
@@ -203,12 +200,12 @@ def update_tenant(options: argparse.Namespace, desk: Desk) -> str:
     grant = _grant(options, desk, desk.store.tenant(options.name).grant)
     parent = None if options.no_parent else UNCHANGED if options.parent is None else options.parent
     new = desk.store.update_tenant(options.name, by=desk.by, title=options.title, parent=parent, grant=grant)
-    return _told(options, shown.tenant(new), f"The tenant {new.id} is changed.")
+    return _told(options, documents.tenant(new), f"The tenant {new.id} is changed.")
 
 
 def delete_tenant(options: argparse.Namespace, desk: Desk) -> str:
     gone = desk.store.delete_tenant(options.name, by=desk.by, with_keys=options.with_keys)
-    return _told(options, shown.tenant(gone), f"The tenant {gone.id} is deleted.")
+    return _told(options, documents.tenant(gone), f"The tenant {gone.id} is deleted.")
 
 
 # --- keys ---
@@ -219,7 +216,7 @@ def create_key(options: argparse.Namespace, desk: Desk) -> str:
     new = desk.store.create_key(
         options.tenant, by=desk.by, title=options.title or "", grant=grant, expires_at=_expiry(options.expires, desk)
     )
-    return _told(options, {**shown.key(new.key, desk.now()), "secret": new.secret}, shown.once(new))
+    return _told(options, documents.secret(new, desk.now()), shown.once(new))
 
 
 def list_keys(options: argparse.Namespace, desk: Desk) -> str:
@@ -227,35 +224,35 @@ def list_keys(options: argparse.Namespace, desk: Desk) -> str:
         desk.store.tenant(options.tenant)
     found = desk.store.keys(options.tenant)
     if options.json:
-        return _json([shown.key(each, desk.now()) for each in found])
+        return _json([documents.key(each, desk.now()) for each in found])
     return shown.keys_table(found, desk.now()) if found else "There are no keys.\n"
 
 
 def show_key(options: argparse.Namespace, desk: Desk) -> str:
-    document = shown.key(desk.store.key(options.id), desk.now())
+    document = documents.key(desk.store.key(options.id), desk.now())
     return _json(document) if options.json else shown.lines(document)
 
 
 def update_key(options: argparse.Namespace, desk: Desk) -> str:
     grant = _grant(options, desk, desk.store.key(options.id).grant)
     new = desk.store.update_key(options.id, by=desk.by, title=options.title, grant=grant)
-    return _told(options, shown.key(new, desk.now()), f"The key {new.id} is changed.")
+    return _told(options, documents.key(new, desk.now()), f"The key {new.id} is changed.")
 
 
 def rotate_key(options: argparse.Namespace, desk: Desk) -> str:
-    new = desk.store.rotate_key(options.id, by=desk.by, grace=_span(options.grace, "--grace"))
-    return _told(options, {**shown.key(new.key, desk.now()), "secret": new.secret}, shown.once(new))
+    new = desk.store.rotate_key(options.id, by=desk.by, grace=_read(options.grace, "--grace", spans.span))
+    return _told(options, documents.secret(new, desk.now()), shown.once(new))
 
 
 def revoke_key(options: argparse.Namespace, desk: Desk) -> str:
     gone = desk.store.revoke_key(options.id, by=desk.by)
-    return _told(options, shown.key(gone, desk.now()), f"The key {gone.id} is revoked.")
+    return _told(options, documents.key(gone, desk.now()), f"The key {gone.id} is revoked.")
 
 
 def expire_key(options: argparse.Namespace, desk: Desk) -> str:
     new = desk.store.expire_key(options.id, _expiry(options.at, desk), by=desk.by)
-    when = f"ends at {shown.moment(new.expires_at)}" if new.expires_at is not None else "has no end"
-    return _told(options, shown.key(new, desk.now()), f"The key {new.id} {when}.")
+    when = f"ends at {documents.moment(new.expires_at)}" if new.expires_at is not None else "has no end"
+    return _told(options, documents.key(new, desk.now()), f"The key {new.id} {when}.")
 
 
 def import_key(options: argparse.Namespace, desk: Desk) -> str:
@@ -268,13 +265,13 @@ def import_key(options: argparse.Namespace, desk: Desk) -> str:
         grant=grant,
         expires_at=_expiry(options.expires, desk),
     )
-    return _told(options, shown.key(new, desk.now()), f"The key {new.id} of the tenant {new.tenant} is taken over.")
+    return _told(options, documents.key(new, desk.now()), f"The key {new.id} of the tenant {new.tenant} is taken over.")
 
 
 def show_audit(options: argparse.Namespace, desk: Desk) -> str:
     found = desk.store.audit(max(1, options.last))
     if options.json:
-        return _json([shown.audited(each) for each in found])
+        return _json([documents.audited(each) for each in found])
     return (
         shown.table(shown.AUDIT_HEAD, [shown.audit_line(each) for each in found])
         if found
@@ -369,21 +366,4 @@ def _cap(text: str) -> Cap:
 
 def _expiry(text: str | None, desk: Desk) -> int | None:
     """Unix microseconds; None for never. Raises TenancyError."""
-    if text is None or text == "never":
-        return None
-    if _SPAN.fullmatch(text):
-        return desk.now() + _span(text, "the end of a key")
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise TenancyError(
-            "the end of a key must be a time such as 2027-01-01, 2027-01-01T12:00:00Z or 30d, or never"
-        ) from None
-    return int(at.replace(tzinfo=at.tzinfo or UTC).timestamp()) * 1_000_000
-
-
-def _span(text: str, what: str) -> int:
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise TenancyError(f"{what} must be a span of time such as 90s, 30m, 24h, 7d or 2w")
-    return int(match[1]) * _SECONDS[match[2]] * 1_000_000
+    return None if text is None else _read(text, "the end of a key", lambda value: spans.end(value, desk.now()))

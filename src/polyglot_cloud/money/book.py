@@ -241,6 +241,18 @@ class Book:
         balance = account.seen(now) if account is not None else None
         return balance.standing() if balance is not None else None
 
+    def credit(self, budget: str, start: int, amount: Nano, now: int) -> None:
+        """Takes out of a window what `restore` put into it for an attempt that an operator has freed. `start` is in Unix seconds."""
+        account = self._accounts.get(budget)
+        balance = account.kept.get(start) if account is not None else None
+        if balance is not None:
+            balance.spent = max(0, balance.spent - amount)
+            self._queue.wake([balance.account], now)
+
+    def budgets(self) -> list[Budget]:
+        """Those that something was asked of, as they are now."""
+        return [account.budget for account in self._accounts.values()]
+
     def idle(self, budget: str) -> bool:
         """Whether nothing is held under a budget, and nobody waits there."""
         account = self._accounts.get(budget)

@@ -1,11 +1,11 @@
 """The journal: entries are added, and never updated or deleted. One thread writes; whoever adds does not wait for the disk.
 
-`append` puts entries into a queue and gives a future. The writer takes all that has gathered there into one transaction (group
-commit), and the futures are done once it is committed: whatever was acknowledged survives `kill -9` (with synchronous="FULL" a power
-cut as well). When it has time, it takes the new entries into the projections (`projections`) and copies the end of the chain to the file
-beside the database (`head`).
+What is added within one turn of the event loop goes to the writer together, at the turn's end. The writer takes all that has gathered into
+one transaction (group commit), and says so to the `Commit` that `append` gave: whatever was acknowledged survives `kill -9` (with
+synchronous="FULL" a power cut as well). When it has time, it takes the new entries into the projections (`projections`) and copies the
+end of the chain to the file beside the database (`head`).
 
-Where nothing can be written, futures fail with LedgerUnwritable, and all after them until writing works again, which is tried at
+Where nothing can be written, commits fail with LedgerUnwritable, and all after them until writing works again, which is tried at
 intervals. Entries that tell of money spent or given back are not lost by that: they are kept and written first.
 
 SQLAlchemy is imported when a journal is opened, not with this module.
@@ -16,17 +16,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
 
-from polyglot_cloud.money.entries import Entry, Kind, spelled
+from polyglot_cloud.money.commits import Commit, tell
+from polyglot_cloud.money.entries import Entry, Kind, Line, line_of
 from polyglot_cloud.money.faults import LedgerClosed, LedgerError, LedgerUnwritable
-
-if TYPE_CHECKING:
-    from polyglot_cloud.money.writer import Line
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +31,8 @@ IDLE = 0.02
 """Seconds without work after which the projections are brought up to date."""
 LAG = 5000
 """Entries that the projections may be behind while there is work; beyond it they get their share of the time."""
-SLICE = 256
-"""Entries that the projections take in one transaction while commits may have to wait for it: two or three milliseconds."""
+SLICE = 512
+"""Entries that the projections take in one transaction while commits may have to wait for it: some five milliseconds."""
 HEAD_EVERY = 5.0
 """Seconds between two copies of the chain's end."""
 RETRY = 1.0
@@ -47,22 +42,24 @@ OWED = 100_000
 FORGOTTEN: frozenset[Kind] = frozenset({"held", "tightened", "limited"})
 """Kinds that are not kept where they cannot be written: who asked is told no, or the larger bound stands."""
 
-Told = asyncio.Future[None] | Future[None]
-T = TypeVar("T", bound=Told)
-
 
 def microseconds() -> int:
     """Now, in Unix microseconds."""
     return time.time_ns() // 1000
 
 
-@dataclass(slots=True)
 class _Ticket:
-    """What one caller added together, and how it is told. `project`: it waits for the projections too."""
+    """What goes to the writer together, and how it is told. `project`: it waits for the projections too."""
 
-    lines: "list[Line]"
-    told: Told
-    project: bool = False
+    __slots__ = ("commit", "lines", "loop", "project")
+
+    def __init__(
+        self, lines: list[Line], loop: asyncio.AbstractEventLoop | None = None, *, project: bool = False
+    ) -> None:
+        self.lines = lines
+        self.loop = loop
+        self.commit = Commit()
+        self.project = project
 
 
 class Journal:
@@ -92,6 +89,7 @@ class Journal:
         self.failure: LedgerUnwritable | None = None
         self._clock = clock
         self._queue: SimpleQueue[_Ticket | None] = SimpleQueue()
+        self._open: _Ticket | None = None
         self._gate = threading.Lock()
         self._closed = self._ending = self._reported = False
         self._serving: list[_Ticket] = []
@@ -105,27 +103,55 @@ class Journal:
 
     # --- what callers do ---
 
-    def append(self, *entries: Entry) -> "asyncio.Future[None]":
+    def append(self, *entries: Entry) -> Commit:
         """Adds entries, in their order and in one transaction. Called in an event loop; costs it a few microseconds.
 
-        The future fails with LedgerUnwritable or LedgerClosed. Raises ValueError for an entry that no journal can hold.
+        The commit fails with LedgerUnwritable or LedgerClosed. Raises ValueError for an entry that no journal can hold.
         """
-        return self._put(self._lines(entries), asyncio.get_running_loop().create_future())
+        now = self._clock()
+        return self.add([line_of(entry, now) for entry in entries])
+
+    def add(self, lines: list[Line]) -> Commit:
+        """The same for lines that are known to be fit."""
+        loop = asyncio.get_running_loop()
+        with self._gate:
+            ticket = self._open
+            if ticket is not None and ticket.loop is loop:
+                ticket.lines += lines
+                return ticket.commit
+        self._hand_over()  # of another event loop, which may have ended
+        ticket = self._open = _Ticket(lines, loop)
+        loop.call_soon(self._hand_over)
+        return ticket.commit
+
+    def _hand_over(self) -> None:
+        with self._gate:
+            ticket, self._open = self._open, None
+        if ticket is not None:
+            self._put(ticket)
 
     def write(self, *entries: Entry) -> None:
         """The same for those who have no event loop: returns once they are committed."""
-        self._put(self._lines(entries), Future()).result()
+        now = self._clock()
+        self.put([line_of(entry, now) for entry in entries]).result()
 
-    def refresh(self) -> "asyncio.Future[None]":
-        """A future that is done once all that was added before stands in the projections."""
-        return self._put([], asyncio.get_running_loop().create_future(), project=True)
+    def put(self, lines: list[Line]) -> Commit:
+        """Adds lines without an event loop, and does not wait."""
+        self._hand_over()
+        return self._put(_Ticket(lines))
+
+    def refresh(self) -> Commit:
+        """Done once all that was added before stands in the projections."""
+        self._hand_over()
+        return self._put(_Ticket([], project=True))
 
     def refreshed(self) -> None:
         """The same for those who have no event loop."""
-        self._put([], Future(), project=True).result()
+        self.refresh().result()
 
     def close(self) -> None:
         """Writes what is still waiting, brings everything up to date, and lets the file go. Blocks. A second call does nothing."""
+        self._hand_over()
         with self._gate:
             if not self._closed:
                 self._closed = True
@@ -152,17 +178,13 @@ class Journal:
         """How many entries are kept until the disk takes them."""
         return len(self._owed)
 
-    def _lines(self, entries: tuple[Entry, ...]) -> "list[Line]":
-        now = self._clock()
-        return [(entry, spelled(entry), now) for entry in entries]
-
-    def _put(self, lines: "list[Line]", told: T, *, project: bool = False) -> T:
+    def _put(self, ticket: _Ticket) -> Commit:
         with self._gate:  # nothing comes into the queue behind its end
             if not self._closed:
-                self._queue.put(_Ticket(lines, told, project))
-                return told
-        told.set_exception(LedgerClosed(f"The ledger {self.path} is closed."))
-        return told
+                self._queue.put(ticket)
+                return ticket.commit
+        tell([ticket.commit], LedgerClosed(f"The ledger {self.path} is closed."))
+        return ticket.commit
 
     # --- what the thread does ---
 
@@ -215,8 +237,8 @@ class Journal:
             self._keep(lines)
         elif any(ticket.project for ticket in tickets):
             self._try(lambda: self._writer.project(self._writer.lag))
-            self._tell([ticket for ticket in tickets if ticket.project], self.failure)
-        self._tell(tickets, failure)
+            tell([ticket.commit for ticket in tickets if ticket.project], self.failure)
+        tell([ticket.commit for ticket in tickets], failure)
         self._serving = []
 
     def _try(self, work: Callable[[], None]) -> bool:
@@ -243,8 +265,8 @@ class Journal:
         log.warning("The ledger %s is written again, with %d entries that had waited.", self.path, len(self._owed))
         self._owed, self._reported = [], False
 
-    def _keep(self, lines: "list[Line]") -> None:
-        wanted = [line for line in lines if line[0].kind not in FORGOTTEN]
+    def _keep(self, lines: list[Line]) -> None:
+        wanted = [line for line in lines if line[0] not in FORGOTTEN]
         room = OWED - len(self._owed)
         if len(wanted) > room:
             log.critical("%d entries of the ledger are lost: %d wait for the disk already.", len(wanted) - room, OWED)
@@ -281,32 +303,4 @@ class Journal:
         while not self._queue.empty():
             ticket = self._queue.get_nowait()
             tickets += [ticket] if ticket is not None else []
-        self._tell(tickets, LedgerClosed(f"The ledger {self.path} is closed."))
-
-    # --- how callers are told ---
-
-    @staticmethod
-    def _tell(tickets: list[_Ticket], failure: LedgerError | None) -> None:
-        """Each event loop is woken once for all of its futures."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-        for ticket in tickets:
-            if isinstance(ticket.told, asyncio.Future):
-                by_loop.setdefault(ticket.told.get_loop(), []).append(ticket.told)
-            else:
-                _resolve([ticket.told], failure)
-        for loop, futures in by_loop.items():
-            try:
-                loop.call_soon_threadsafe(_resolve, futures, failure)
-            except RuntimeError:  # the loop is closed: nobody waits there any more
-                continue
-
-
-def _resolve(futures: "list[asyncio.Future[None]] | list[Future[None]]", failure: LedgerError | None) -> None:
-    for future in futures:
-        if future.done():  # who waited was cancelled, or it has been told
-            continue
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(type(failure)(*failure.args))  # each its own traceback
-            future.exception()  # not every caller waits; the failure itself has been logged
+        tell([ticket.commit for ticket in tickets], LedgerClosed(f"The ledger {self.path} is closed."))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from polyglot_cloud.grants import BudgetRow
@@ -12,6 +13,9 @@ from polyglot_cloud.money.caps import Run, RunPast, budgets_of
 from polyglot_cloud.money.journal import Journal, microseconds
 from polyglot_cloud.money.periods import Window, window
 from polyglot_cloud.money.till import MICRO, Till
+
+if TYPE_CHECKING:
+    from polyglot_cloud.money.store import Attempt
 
 _AXES = ("provider", "tenant", "key")
 
@@ -58,20 +62,37 @@ class Recall:
             for number, span in enumerate(self._spans(budget, now))
         ]
 
+    def less(self, budget: Budget, freed: "Attempt") -> tuple[int, Nano]:
+        """(a window's start, by how much less the budget counts there) since an attempt that counted at its bound was freed."""
+        at = (freed.held_at or 0) // MICRO
+        span = window(budget.period, at, self.zone(budget))
+        axis, value = _axis(budget)
+        own = freed.bound if axis is None or freed.held.get(axis) == value else 0
+        listed = any((each["id"], each["start"]) == (budget.id, span.start) for each in freed.held.get("budgets", ()))
+        spent, counted = self._sums(budget, span)
+        before = max(spent + own, counted + (freed.bound if listed else 0))
+        return span.start, before - max(spent, counted)
+
+    @staticmethod
+    def zone(budget: Budget) -> ZoneInfo:
+        return ZoneInfo(budget.zone)
+
+    def _sums(self, budget: Budget, span: Window) -> tuple[Nano, Nano]:
+        """What its scope has spent in the window; and what was held under this very budget: of a tenant's, by the tenants below it too."""
+        axis, value = _axis(budget)
+        end = None if span.end is None else span.end * MICRO
+        spent = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
+        return spent, self._store.counted(budget.id, span.start)
+
     def _spans(self, budget: Budget, now: int) -> list[Window]:
         """The running window, and those after it in which there is something: the clock may have been set back, and will be set right."""
-        zone = ZoneInfo(budget.zone)
+        zone = self.zone(budget)
         running = window(budget.period, now, zone)
         later = {window(budget.period, start, zone) for start in self._store.starts(budget.id, running.start)}
         return [running, *sorted(later - {running})]
 
     def _spent(self, budget: Budget, span: Window) -> Nano:
-        kind, _, name = budget.scope.partition(":")
-        axis, value = (kind, name) if kind in _AXES else (None, None)
-        end = None if span.end is None else span.end * MICRO
-        nano = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
-        # what was held under this very budget counts too: by a tenant's budget, what the tenants below it spent
-        return max(nano, self._store.counted(budget.id, span.start))
+        return max(self._sums(budget, span))
 
     def has_limits(self) -> bool:
         return self._store.has_limits()
@@ -91,3 +112,9 @@ class Recall:
 
 def _percents(told: set[tuple[str, int, int]], budget: Budget, span: Window) -> tuple[int, ...]:
     return tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))
+
+
+def _axis(budget: Budget) -> tuple[str | None, str | None]:
+    """By what the attempts of a budget's scope are found; of the process, all are."""
+    kind, _, name = budget.scope.partition(":")
+    return (kind, name) if kind in _AXES else (None, None)

@@ -5,6 +5,7 @@ journal into runs: an attempt's state only rises (held, unknown, freed, released
 sinks. So what follows step by step is what follows from the whole, and `rebuild` may take another stride.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import Insert, insert
 
+from polyglot_cloud.money.compiled import Compiled
+from polyglot_cloud.money.entries import Kind
 from polyglot_cloud.money.schema import KEEP, PROJECTED, PROJECTIONS, alerts, attempts, balances, journal, kept, limits
 
 STRIDE = 20_000
@@ -38,6 +41,11 @@ _RUN = and_(journal.c.seq > bindparam("after"), journal.c.seq <= bindparam("upto
 
 def _of(kind: str) -> ColumnElement[bool]:
     return and_(_RUN, journal.c.kind == kind)
+
+
+def _among(column: ColumnElement[Any], *words: str) -> ColumnElement[bool]:
+    """Written out: the list of an ordinary IN is only known when SQLAlchemy runs the statement itself."""
+    return column.in_([literal_column(f"'{word}'") for word in words])
 
 
 def _fact(path: str, type_: Any = Text) -> ColumnElement[Any]:
@@ -79,7 +87,7 @@ def _moved(kind: str, state: str, *before: str) -> Update:
     first = _first(kind)
     return (
         update(attempts)
-        .where(attempts.c.attempt == first.c.attempt, attempts.c.state.in_([literal_column(f"'{s}'") for s in before]))
+        .where(attempts.c.attempt == first.c.attempt, _among(attempts.c.state, *before))
         .values(state=state, ended_at=first.c.at, ended_seq=first.c.seq, outcome=first.c.outcome)
     )
 
@@ -165,7 +173,7 @@ def contributions(source: FromClause = attempts) -> Select[Any]:
     """(budget, start, scope, spent, held) of attempts, summed: what each adds to the budgets that it was held under."""
     budget = func.json_each(source.c.budgets).table_valued("value")
     spent = case((source.c.state == "settled", source.c.cost), else_=0)
-    held = case((source.c.state.in_(["held", "unknown"]), source.c.bound), else_=0)
+    held = case((_among(source.c.state, "held", "unknown"), source.c.bound), else_=0)
     id_, start, scope = (func.json_extract(budget.c.value, f"$.{name}") for name in ("id", "start", "scope"))
     return (
         select(id_, start, func.coalesce(func.min(scope), ""), func.sum(spent), func.sum(held))
@@ -190,19 +198,26 @@ def _booked(sign: int) -> Insert:
     )
 
 
-STEPS = (
-    _booked(-1),
-    _held(),
-    _tightened(),
-    _moved("unknown", "unknown", "held"),
-    _moved("freed", "freed", "held", "unknown"),
-    _moved("released", "released", "held", "unknown", "freed"),
-    _settled(),
-    _repriced(),
-    _booked(+1),
-    _alerted(),
-    _limited(),
+_MONEY: tuple[Kind, ...] = ("held", "tightened", "unknown", "freed", "released", "settled", "repriced")
+STEPS: tuple[tuple[Sequence[Kind], Insert | Update], ...] = (
+    (_MONEY, _booked(-1)),
+    (["held"], _held()),
+    (["tightened"], _tightened()),
+    (["unknown"], _moved("unknown", "unknown", "held")),
+    (["freed"], _moved("freed", "freed", "held", "unknown")),
+    (["released"], _moved("released", "released", "held", "unknown", "freed")),
+    (["settled"], _settled()),
+    (["repriced"], _repriced()),
+    (_MONEY, _booked(+1)),
+    (["alerted"], _alerted()),
+    (["limited"], _limited()),
 )
+"""In this order, each where the run has an entry of one of its kinds."""
+
+
+_KINDS = Compiled(select(journal.c.kind).where(_RUN).distinct())
+_REACHED = Compiled(KEEP)
+_COMPILED = [(frozenset(kinds), Compiled(statement)) for kinds, statement in STEPS]
 
 
 def reached(connection: Connection) -> int:
@@ -212,9 +227,11 @@ def reached(connection: Connection) -> int:
 
 def project(connection: Connection, after: int, upto: int) -> None:
     """Takes the entries after `after`, up to and with `upto`, into the projections, within the caller's transaction."""
-    for step in STEPS:
-        connection.execute(step, {"after": after, "upto": upto})
-    connection.execute(KEEP, {"name": PROJECTED, "value": str(upto)})
+    present = {kind for (kind,) in _KINDS.run(connection, after=after, upto=upto)}
+    for kinds, step in _COMPILED:
+        if not kinds.isdisjoint(present):
+            step.run(connection, after=after, upto=upto)
+    _REACHED.run(connection, name=PROJECTED, value=str(upto))
 
 
 def clear(connection: Connection) -> None:

@@ -5,10 +5,10 @@ The line is the swarm's (the gateway on port 6120 reads and sums such files): it
 
 import hashlib
 import json
-import re
+import string
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 DEFAULT = "default"
@@ -17,7 +17,8 @@ LONGEST = 200
 """Bytes of a name: file systems take 255, and a name is written with a suffix or two."""
 MARK = 32
 """Digits of an entry's hash that stand in its line: enough to tell another ledger's entry from this one's."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # the swarm writes UTC without saying so
+_PLAIN = frozenset(f"{string.ascii_letters}{string.digits}_.-".encode())
 _STATUS = {"complete": "success", "timed_out": "timeout"}
 _OURS = ("tenant", "key", "face", "client_dialect", "upstream_dialect", "wire_model")
 _OURS_AT_THE_END = ("cost_source", "price", "usage", "timings", "outcome", "losses", "edits", "estimated")
@@ -45,6 +46,7 @@ class Receipt:
         return run
 
 
+@lru_cache(maxsize=4096)
 def file_name(run: str | None) -> str:
     """A name for a run's file: the run's id where that is a plain name, and never the name of another run or a place elsewhere.
 
@@ -54,7 +56,7 @@ def file_name(run: str | None) -> str:
     if run is None:
         return f"{DEFAULT}.jsonl"
     raw = run.encode("utf-8", "surrogatepass")
-    name = "".join(chr(byte) if re.match(rb"[A-Za-z0-9_.-]", bytes([byte])) else f"%{byte:02X}" for byte in raw)
+    name = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in raw)
     if name in {"", DEFAULT} or name.startswith("."):
         name = f"%{raw[0]:02X}{name[1:]}" if raw else "%"
     if len(name) > LONGEST - 80:
@@ -64,27 +66,34 @@ def file_name(run: str | None) -> str:
 
 def line(receipt: Receipt) -> bytes:
     """The line with its end."""
-    spelled = _correction(receipt) if receipt.kind == "repriced" else _ended(receipt)
-    return json.dumps(spelled).encode("ascii") + b"\n"
+    written = _correction(receipt) if receipt.kind == "repriced" else _ended(receipt)
+    return _encode(written).encode("ascii") + b"\n"
+
+
+_encode = json.JSONEncoder().encode
 
 
 def _ended(receipt: Receipt) -> dict[str, Any]:
-    held, facts = receipt.held, receipt.facts
+    facts = receipt.facts
     usage, cost = facts.get("usage") or {}, receipt.nano if receipt.kind == "settled" else 0
     fallback = facts.get("fallback_from")
     status = _STATUS.get(facts.get("outcome", ""), "error")
-    written = {
-        **_theirs(receipt, facts.get("model")),
-        "input_tokens": usage.get("input", 0),
-        "output_tokens": usage.get("output", 0),
-        "cost_usd": _usd(cost),
-        "latency_ms": int((facts.get("timings") or {}).get("total_ms", 0)),
-        "status": "fallback" if fallback and status == "success" else status,
-        "error_message": facts.get("error"),
-        "fallback_from": fallback,
-        "metadata": held.get("metadata"),
-    }
-    return {**_said(written), **_ours(receipt, cost)}
+    written = _theirs(receipt, facts.get("model"))
+    written["input_tokens"] = usage.get("input", 0)
+    written["output_tokens"] = usage.get("output", 0)
+    written["cost_usd"] = _usd(cost)
+    written["latency_ms"] = int((facts.get("timings") or {}).get("total_ms", 0))
+    written["status"] = "fallback" if fallback and status == "success" else status
+    # the swarm's last three keys are there only where there is something to say
+    for name, said in (
+        ("error_message", facts.get("error")),
+        ("fallback_from", fallback),
+        ("metadata", receipt.held.get("metadata")),
+    ):
+        if said is not None:
+            written[name] = said
+    _add_ours(written, receipt, cost)
+    return written
 
 
 def _correction(receipt: Receipt) -> dict[str, Any]:
@@ -98,15 +107,17 @@ def _correction(receipt: Receipt) -> dict[str, Any]:
         "latency_ms": 0,
         "status": "success",
     }
-    return {**written, **_ours(receipt, difference), "corrects": receipt.facts.get("replaces")}
+    _add_ours(written, receipt, difference)
+    written["corrects"] = receipt.facts.get("replaces")
+    return written
 
 
 def _theirs(receipt: Receipt, answered: str | None) -> dict[str, Any]:
     held = receipt.held
-    moment = (_EPOCH + timedelta(microseconds=receipt.at)).replace(tzinfo=None)
+    moment = _EPOCH + timedelta(microseconds=receipt.at)
     return {
         "request_id": held.get("call") or receipt.attempt,
-        "run_id": receipt.run,
+        "run_id": held.get("run"),
         "agent": held.get("agent") or "",
         "timestamp": moment.isoformat(timespec="microseconds"),
         "provider": held.get("provider") or "",
@@ -114,25 +125,25 @@ def _theirs(receipt: Receipt, answered: str | None) -> dict[str, Any]:
     }
 
 
-def _said(written: dict[str, Any]) -> dict[str, Any]:
-    """Without the swarm's last three keys where there is nothing to say; its `run_id` may be null."""
-    return {name: value for name, value in written.items() if value is not None or name == "run_id"}
-
-
-def _ours(receipt: Receipt, cost: int) -> dict[str, Any]:
-    told = {
-        "receipt": receipt.attempt,
-        "entry": receipt.seq,
-        "hash": receipt.hash.hex()[:MARK],
-        "cost_nano": cost,
-        **{name: receipt.held.get(name) for name in _OURS},
-        "asked": receipt.held.get("model"),
-        "http_status": receipt.facts.get("status"),
-        **{name: receipt.facts.get(name) for name in _OURS_AT_THE_END},
-    }
-    return {name: value for name, value in told.items() if value not in (None, [], {})}
+def _add_ours(written: dict[str, Any], receipt: Receipt, cost: int) -> None:
+    held, facts = receipt.held, receipt.facts
+    written["receipt"] = receipt.attempt
+    written["entry"] = receipt.seq
+    written["hash"] = receipt.hash[: MARK // 2].hex()
+    written["cost_nano"] = cost
+    for name in _OURS:
+        if said := held.get(name):
+            written[name] = said
+    if asked := held.get("model"):
+        written["asked"] = asked
+    if (status := facts.get("status")) is not None:
+        written["http_status"] = status
+    for name in _OURS_AT_THE_END:
+        if said := facts.get(name):
+            written[name] = said
 
 
 def _usd(nano: int) -> float:
-    """In the swarm's own precision; `cost_nano` has it whole."""
-    return float((Decimal(nano) / 10**9).quantize(Decimal("0.000001"), ROUND_HALF_UP))
+    """In the swarm's own precision, half a micro-dollar away from zero; `cost_nano` has it whole."""
+    micro = (abs(nano) + 500) // 1000 / 1_000_000
+    return -micro if nano < 0 else micro

@@ -13,11 +13,11 @@ import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, select
 
 from polyglot_cloud import wire
+from polyglot_cloud.money.compiled import Compiled
 from polyglot_cloud.money.faults import LedgerError, LedgerUnwritable
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.lock import Lock
@@ -38,17 +38,25 @@ TAIL = 1 << 16
 """Bytes read at once from a file's end."""
 
 _held = journal.alias("held_entry")
-_WRITTEN = (
-    select(journal, _held.c.facts.label("held"), attempts.c.ended_seq)
+_columns = journal.c
+_WRITTEN = Compiled(
+    select(
+        _columns.seq, _columns.at, _columns.kind, _columns.attempt, _columns.nano, _columns.facts, _columns.hash,
+        _held.c.facts.label("held"), attempts.c.ended_seq,
+    )
     .select_from(
         journal.join(attempts, attempts.c.attempt == journal.c.attempt).outerjoin(
             _held, _held.c.seq == attempts.c.held_seq
         )
     )
-    .where(journal.c.kind.in_(["settled", "released", "repriced"]))
-    .order_by(journal.c.seq)
-    .limit(PAGE)
-)
+    .where(
+        _columns.kind.in_([literal_column(f"'{kind}'") for kind in ("settled", "released", "repriced")]),
+        _columns.seq > bindparam("after"),
+        _columns.seq <= bindparam("end"),
+    )
+    .order_by(_columns.seq)
+    .limit(literal_column(str(PAGE)))
+)  # fmt: skip
 
 
 def pages(store: Store, after: int) -> Iterator[tuple[int, list[Receipt]]]:
@@ -56,17 +64,18 @@ def pages(store: Store, after: int) -> Iterator[tuple[int, list[Receipt]]]:
     while True:
         with store.connection() as connection:
             end = reached(connection)
-            rows = connection.execute(_WRITTEN.where(journal.c.seq > after, journal.c.seq <= end)).all()
-        after = rows[-1].seq if len(rows) == PAGE else end
+            rows = _WRITTEN.run(connection, after=after, end=end).fetchall()
+        after = rows[-1][0] if len(rows) == PAGE else end
         # a second settlement of one attempt counts for nothing
-        yield after, [_receipt(row) for row in rows if row.kind != "settled" or row.seq == row.ended_seq]
+        yield after, [_receipt(*row[:-1]) for row in rows if row[2] != "settled" or row[0] == row[-1]]
         if len(rows) < PAGE:
             return
 
 
-def _receipt(row: Any) -> Receipt:
-    facts, held = wire.decode(row.facts), wire.decode(row.held or "{}")
-    return Receipt(row.seq, row.at, row.kind, row.attempt, row.nano, facts, row.hash, held)
+def _receipt(
+    seq: int, at: int, kind: str, attempt: str, nano: int, facts: str, mark: bytes, held: str | None
+) -> Receipt:
+    return Receipt(seq, at, kind, attempt, nano, wire.decode(facts), mark, wire.decode(held) if held else {})
 
 
 class Receipts:

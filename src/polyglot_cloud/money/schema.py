@@ -36,7 +36,10 @@ journal = Table(
     Column("nano", Integer, nullable=False),
     Column("facts", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Index("journal_alerts", "at", sqlite_where=text("kind IN ('alerted', 'delivered', 'undelivered')")),
 )
+ABOUT_ALERTS = text("kind IN ('alerted', 'delivered', 'undelivered')")
+"""SQLite takes the index where a query says this to the letter."""
 
 attempts = Table(
     "attempts",
@@ -125,11 +128,14 @@ MIGRATIONS: list[tuple[str, ...]] = [
             " PRIMARY KEY (budget, start, percent))"
         ),
     ),
+    ("CREATE INDEX journal_alerts ON journal (at) WHERE kind IN ('alerted', 'delivered', 'undelivered')",),
     (
         "CREATE TABLE limits (scope TEXT NOT NULL PRIMARY KEY, nano INTEGER NOT NULL, alerts TEXT NOT NULL, at INTEGER NOT NULL)",
     ),
 ]
-"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it; 3: limits of runs."""
+"""What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it; 3: an index for
+the alerts that are owed; 4: limits of runs.
+"""
 
 VERSION = "version"
 PROJECTED = "projected"
@@ -138,9 +144,18 @@ _KEEP = insert(meta).values(name=bindparam("name"), value=bindparam("value"))
 KEEP = _KEEP.on_conflict_do_update(index_elements=["name"], set_={"value": _KEEP.excluded.value})
 """Sets a row of `meta`; takes name and value."""
 
-_COMPILED = journal.insert().compile(dialect=dialect(paramstyle="qmark"))
-APPEND = str(_COMPILED)
-"""For the driver's executemany, compiled once: (seq, at, kind, attempt, nano, facts, hash)."""
+ROWS = (64, 16, 4, 1)
+"""How many entries one statement adds. A thread that runs one gives Python's lock up and has to come by it again, so there are few."""
+
+
+def _appending(rows: int) -> str:
+    one = str(journal.insert().compile(dialect=dialect(paramstyle="qmark")))
+    values = one[one.rindex("(") :]
+    return one + f", {values}" * (rows - 1)
+
+
+APPEND = {rows: _appending(rows) for rows in ROWS}
+"""For the driver's executemany, compiled once: (seq, at, kind, attempt, nano, facts, hash), for each of so many entries."""
 
 
 def kept(connection: Connection, name: str) -> str | None:

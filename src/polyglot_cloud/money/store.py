@@ -8,6 +8,7 @@ thousand entries.
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,17 @@ from polyglot_cloud.money.entries import Entry
 from polyglot_cloud.money.faults import LedgerDamaged, LedgerNewer
 from polyglot_cloud.money.lock import Lock
 from polyglot_cloud.money.projections import STRIDE, clear, project, reached
-from polyglot_cloud.money.schema import MIGRATIONS, alerts, attempts, balances, journal, limits, migrate, version_of
+from polyglot_cloud.money.schema import (
+    ABOUT_ALERTS,
+    MIGRATIONS,
+    alerts,
+    attempts,
+    balances,
+    journal,
+    limits,
+    migrate,
+    version_of,
+)
 
 State = Literal["held", "unknown", "freed", "released", "settled"]
 Axis = Literal["tenant", "key", "run", "agent", "provider", "model", "answered", "outcome", "call"]
@@ -179,7 +190,12 @@ class Store:
         if attempt is None or attempt.state != "unknown":
             state = "there is no such attempt" if attempt is None else f"it is {attempt.state}"
             raise LookupError(f"{id_} cannot be freed: {state}. `polyglot-cloud ledger unknown` lists those that can.")
-        return Entry("freed", id_, attempt.bound, facts)
+        return self.entry_freeing(attempt, facts)
+
+    @staticmethod
+    def entry_freeing(attempt: Attempt, facts: dict[str, Any]) -> Entry:
+        """Of an attempt that is known to be unknown."""
+        return Entry("freed", attempt.id, attempt.bound, facts)
 
     def spent(self, axis: Axis | None, value: str | None, start: int, end: int | None) -> int:
         """Nano-dollars of the attempts begun in [start, end) microseconds, open and unknown ones at their bounds.
@@ -233,10 +249,29 @@ class Store:
             with self.connection() as connection:
                 rows = connection.execute(query.where(journal.c.seq > after)).all()
             for row in rows:
-                yield Entry(row.kind, row.attempt, row.nano, wire.decode(row.facts), row.at, row.seq)
+                yield _entry(row)
             if len(rows) < PAGE:
                 return
             after = rows[-1].seq
+
+    def owed(self, since: int, most: int, ledger: bytes | None = None) -> tuple[list[Entry], bytes]:
+        """Up to `most` alerts since then (Unix microseconds) of whose delivery the ledger knows no end, the oldest first; and its first
+        entry's hash, by which it is told from others, unless that is known already.
+        """
+        recent = select(journal).where(ABOUT_ALERTS, journal.c.at >= since).order_by(journal.c.at, journal.c.seq)
+        with self.connection() as connection:
+            ended = {
+                wire.decode(row.facts).get("alert")
+                for row in connection.execute(recent.where(journal.c.kind != "alerted"))
+            }
+            rows = (row for row in connection.execute(recent) if row.kind == "alerted" and row.seq not in ended)
+            found = [_entry(row) for row in islice(rows, most)]
+            return found, ledger or self._first(connection)
+
+    @staticmethod
+    def _first(connection: Connection) -> bytes:
+        found = connection.execute(select(journal.c.hash).where(journal.c.seq == 1)).scalar()
+        return bytes(found or b"")
 
     def projected(self) -> int:
         """The entry up to which the projections have got."""
@@ -253,6 +288,10 @@ def _fitting(version: int, path: Path) -> None:
         raise LedgerDamaged(
             f"The ledger {path} has the tables of an older polyglot-cloud. Start the gateway once: it brings them up to date."
         )
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(row.kind, row.attempt, row.nano, wire.decode(row.facts), row.at, row.seq)
 
 
 def _attempt(row: Any) -> Attempt:

@@ -10,25 +10,30 @@ cannot be written is not answered, unless `unbooked` allows it.
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyglot_cloud import wire
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
 from polyglot_cloud.grants import BudgetRow, Cap
 from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Alert, Budget, Standing
-from polyglot_cloud.money.caps import Caps, Past, Run
-from polyglot_cloud.money.entries import Entry, Outcome
+from polyglot_cloud.money.caps import Caps, Run
+from polyglot_cloud.money.commits import Commit
+from polyglot_cloud.money.entries import NOTHING, AttemptIds, Entry, Line, Outcome, line_of, spelled
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
-from polyglot_cloud.money.verdicts import OverHeld, OverSpent
+from polyglot_cloud.money.notices import Notice
+from polyglot_cloud.money.outbox import Outbox
+from polyglot_cloud.money.upkeep import Upkeep
+from polyglot_cloud.money.verdicts import OverHeld, OverSpent, words
 from polyglot_cloud.money.views import Views
 
 if TYPE_CHECKING:
+    from polyglot_cloud.money.opening import Recall
     from polyglot_cloud.money.receipts import Follower
 
 log = logging.getLogger("polyglot_cloud.money")
@@ -53,7 +58,7 @@ class Till:
         unbooked: bool = False,
         before_send: bool = False,
         patience: int = PATIENCE,
-        recall: Past | None = None,
+        recall: "Recall | None" = None,
         runs: Sequence[BudgetRow] = (),
     ) -> None:
         """`recall` tells what was spent under budgets before this process; None: nothing was. `runs` are caps of the period "run".
@@ -63,10 +68,14 @@ class Till:
         """
         self._book = book
         self._journal = journal
+        self._budgets = tuple(budgets)
+        self._ids = AttemptIds(clock)
         self._clock = clock
         self._unbooked = unbooked
         self._before_send = before_send
         self._patience = patience
+        self._recall = recall
+        self._listening: list[Callable[[Notice], None]] = []
         self._caps = Caps(
             book, budgets, runs, past=recall, refresh=self._refreshed, tell=self._tell, clock=clock
         )  # fmt: skip
@@ -80,7 +89,7 @@ class Till:
 
     def _tell(self, alerts: list[Alert]) -> None:
         now = self._clock()
-        self._write([self._alerted(alert, now) for alert in alerts])
+        self._journal.put([self._alerted(alert, now) for alert in alerts])
 
     def receipts(self, folder: Path) -> "Follower":
         """Keeps the files of receipts up to date until it is closed, which is to be after the till."""
@@ -92,6 +101,25 @@ class Till:
     def views(self) -> Views:
         """What this ledger tells of itself."""
         return Views(self._journal)
+
+    def on_alert(self, listen: Callable[[Notice], None]) -> None:
+        """`listen` is called in the event loop with every alert from now on, once its entry is on its way to the disk."""
+        self._listening.append(listen)
+
+    def outbox(self) -> Outbox:
+        """The alerts that are still to be delivered."""
+        return Outbox(self._journal)
+
+    def upkeep(self) -> Upkeep:
+        """What an operator asks of this till. Raises ValueError where it was opened without a way to look back."""
+        if self._recall is None:
+            raise ValueError("a till that cannot recall what was spent tells no operator of it")
+        return Upkeep(self._book, self._journal, self._recall, self._clock)
+
+    @property
+    def own(self) -> tuple[Budget, ...]:
+        """The budgets of the process and of providers."""
+        return self._budgets
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""
@@ -142,18 +170,16 @@ class Till:
         except LedgerError as error:
             raise LedgerDown(str(error)) from error
 
-    async def open(self, facts: Mapping[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
+    async def open(self, facts: dict[str, Any], bound: Bound | None, budgets: Sequence[Budget]) -> "Tab":
         """Sets aside what the attempt may cost. Raises Unbounded, BudgetSpent, BudgetHeld, LedgerDown."""
-        attempt = f"att_{secrets.token_hex(12)}"
+        attempt = self._ids.next()
         if self._journal.failure is not None and not self._unbooked:
             raise LedgerDown(f"{self._journal.failure} No call is sent that could not be booked.")
-        windows: list[dict[str, Any]] = []
         if budgets:
-            windows = await self._hold(attempt, bound, budgets)
-        nano = _bookable(bound.nano) if bound else 0
+            facts["budgets"] = await self._hold(attempt, bound, budgets, facts)
         try:
-            entry = Entry("held", attempt, nano, {**facts, "budgets": windows}, self._clock())
-            tab = Tab(self, attempt, bound, self._journal.append(entry), held=bool(budgets))
+            line: Line = ("held", attempt, _bookable(bound.nano) if bound else 0, spelled(facts), self._clock())
+            tab = Tab(self, attempt, bound, self._journal.add([line]), held=bool(budgets))
         except BaseException:
             self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
             raise
@@ -168,7 +194,9 @@ class Till:
                 raise
         return tab
 
-    async def _hold(self, attempt: str, bound: Bound | None, budgets: Sequence[Budget]) -> list[dict[str, Any]]:
+    async def _hold(
+        self, attempt: str, bound: Bound | None, budgets: Sequence[Budget], facts: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
         if bound is None:
             raise Unbounded(
                 "A budget applies to this call, and what it may cost is not known: the catalog has no price, no input limit or no "
@@ -181,9 +209,11 @@ class Till:
             except OverHeld:
                 hold = await self._book.wait(attempt, budgets, bound.nano, now + self._patience)
         except OverSpent as refusal:
-            raise BudgetSpent(f"The budget is used up: {refusal}.", resets_at=refusal.resets_at) from None
+            told = words(refusal, facts.get("tenant"), facts.get("key"))
+            raise BudgetSpent(f"The budget is used up: {told}.", resets_at=refusal.resets_at) from None
         except OverHeld as refusal:
-            raise BudgetHeld(f"The budget has no room at the moment: {refusal}.", retry_after=AGAIN) from None
+            told = words(refusal, facts.get("tenant"), facts.get("key"))
+            raise BudgetHeld(f"The budget has no room at the moment: {told}.", retry_after=AGAIN) from None
         scopes = {budget.id: budget.scope for budget in budgets}
         return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows]
 
@@ -191,40 +221,34 @@ class Till:
 
     def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
         now, cost = self._clock(), _bookable(cost)
-        entries = [Entry("settled", tab.attempt, cost, dict(facts), now)]
+        lines: list[Line] = [("settled", tab.attempt, cost, spelled(facts), now)]
         if tab.held:
             settled = self._book.settle(tab.attempt, cost, now)
             if settled.overrun:
                 log.warning("attempt %s cost %s more than was held for it", tab.attempt, shown(settled.overrun))
-                entries.append(Entry("overrun", tab.attempt, settled.overrun, {}, now))
-            entries += [self._alerted(alert, now) for alert in settled.alerts]
-        self._write(entries)
+                lines.append(("overrun", tab.attempt, settled.overrun, NOTHING, now))
+            lines += [self._alerted(alert, now) for alert in settled.alerts]
+        self._journal.add(lines)
 
-    def _alerted(self, alert: Alert, now: int) -> Entry:
-        budget = alert.budget
+    def _alerted(self, alert: Alert, now: int) -> Line:
+        budget, notice = alert.budget, Notice.of(alert, now)
         log.warning(
             "budget %s: %d%% spent, %s of %s", budget.id, alert.percent, shown(alert.spent), shown(budget.limit)
         )
-        return Entry(
-            "alerted", "", alert.spent, {"budget": budget.id, "percent": alert.percent, "start": alert.start}, now
-        )
+        log.info("%s", wire.encode(notice.document()).decode())
+        for listen in self._listening:  # later, so that whoever fails over it keeps nothing from being booked
+            asyncio.get_running_loop().call_soon(listen, notice)
+        return line_of(notice.entry(), now)
 
     def released(self, tab: "Tab", facts: Mapping[str, Any]) -> None:
         now = self._clock()
         if tab.held:
             self._book.release(tab.attempt, now)
-        self._write([Entry("released", tab.attempt, 0, dict(facts), now)])
+        self._journal.add([("released", tab.attempt, 0, spelled(facts), now)])
 
-    def _write(self, entries: list[Entry]) -> None:
-        # the journal itself says, once, that it cannot write, and keeps what tells of money until it can
+    async def committed(self, tab: "Tab", written: Commit) -> None:
         try:
-            self._journal.append(*entries).add_done_callback(_heard)
-        except RuntimeError:  # no event loop: at the start
-            self._journal.write(*entries)
-
-    async def committed(self, tab: "Tab", written: "asyncio.Future[None]") -> None:
-        try:
-            await asyncio.shield(written)
+            await written
         except LedgerError as error:
             if not self._unbooked:
                 raise LedgerDown(f"{error} The call is not answered, since it could not be booked.") from error
@@ -238,19 +262,12 @@ def _bookable(nano: Nano) -> Nano:
     return max(0, min(nano, LARGEST))
 
 
-def _heard(written: "asyncio.Future[None]") -> None:
-    if not written.cancelled():
-        written.exception()
-
-
 class Tab:
     """What one attempt holds. `attempt` is its receipt's id; `unbooked`: its hold could not be written, and it goes on all the same."""
 
     __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held", "unbooked")
 
-    def __init__(
-        self, till: Till, attempt: str, bound: Bound | None, written: "asyncio.Future[None]", *, held: bool
-    ) -> None:
+    def __init__(self, till: Till, attempt: str, bound: Bound | None, written: Commit, *, held: bool) -> None:
         self._till = till
         self._written = written
         self._closed = False
@@ -258,11 +275,10 @@ class Tab:
         self.bound = bound
         self.held = held
         self.unbooked = False
-        written.add_done_callback(_heard)
 
     async def written(self) -> None:
         """Returns once the hold survives the end of this process. Raises LedgerDown."""
-        if not self._written.done() or self._written.exception() is not None:
+        if not self._written.stands:
             await self._till.committed(self, self._written)
 
     def settle(self, cost: Nano, outcome: Outcome, facts: Mapping[str, Any]) -> None:

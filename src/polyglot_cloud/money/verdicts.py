@@ -71,6 +71,17 @@ class QueueFull(OverHeld):
         return f"{self.ahead} calls, and no more may, wait for room under {self.figures}"
 
 
+def words(refusal: Refusal, tenant: str | None, key: str | None) -> str:
+    """The refusal for whoever calls. What others spend from as well (a tenant's above, the process's, a provider's) is told without
+    figures to a caller of a tenant: they would be others' usage.
+    """
+    kind, _, name = refusal.budget.scope.partition(":")
+    if tenant is None or kind == "run" or (kind, name) in {("tenant", tenant), ("key", key)}:
+        return str(refusal)
+    freeing = "beside the calls in flight" if isinstance(refusal, OverHeld) else "any more"
+    return f"{shown(refusal.amount)} does not fit {freeing} under a budget (per {refusal.budget.period}) that others spend from as well"
+
+
 def over_call(budget: Budget, amount: Nano) -> OverSpent:
     """The refusal of a per-call budget, which knows no spending and no window."""
     return OverSpent(budget, amount)

@@ -3,22 +3,22 @@
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
 from polyglot_cloud.money import head as heads
 from polyglot_cloud.money.database import FAILURES, explained, prepare, writing
-from polyglot_cloud.money.entries import GENESIS, Entry, canonical, linker, spelled
+from polyglot_cloud.money.entries import GENESIS, Entry, Line, canonical, line_of, linker
 from polyglot_cloud.money.faults import LedgerDamaged, LedgerNewer
 from polyglot_cloud.money.head import Head
 from polyglot_cloud.money.lock import Lock
 from polyglot_cloud.money.projections import STRIDE, project, reached
-from polyglot_cloud.money.schema import APPEND, KEEP, attempts, journal, migrate
+from polyglot_cloud.money.schema import APPEND, KEEP, ROWS, attempts, journal, migrate
 
-Line = tuple[Entry, str, int]
-"""An entry, its facts as they are spelled, and when it was added (Unix microseconds), for an entry that does not say."""
+Row = tuple[int, int, str, str, int, str, bytes]
 SWEEP = 1000
 """Holds that one transaction sweeps."""
 
@@ -54,7 +54,8 @@ class Writer:
             return
         rows = list(self._chained(lines))
         with self._telling(), self._transaction():
-            self._driver.executemany(APPEND, rows)
+            for size, chunk in _chunks(rows):
+                self._driver.executemany(APPEND[size], chunk)
         self.commits += 1
         self.seq, self.hash = rows[-1][0], rows[-1][-1]
 
@@ -95,12 +96,11 @@ class Writer:
 
     # --- within ---
 
-    def _chained(self, lines: list[Line]) -> Iterator[tuple[int, int, str, str, int, str, bytes]]:
+    def _chained(self, lines: list[Line]) -> Iterator[Row]:
         before = self.hash
-        for seq, (entry, facts, added) in enumerate(lines, self.seq + 1):
-            at = entry.at or added
-            before = self._link(before, canonical(seq, at, entry.kind, entry.attempt, entry.nano, facts))
-            yield seq, at, entry.kind, entry.attempt, entry.nano, facts, before
+        for seq, (kind, attempt, nano, facts, at) in enumerate(lines, self.seq + 1):
+            before = self._link(before, canonical(seq, at, kind, attempt, nano, facts))
+            yield seq, at, kind, attempt, nano, facts, before
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -165,8 +165,20 @@ class Writer:
             )
             entries = iter([Entry("unknown", attempt, bound, {"why": "restart"}) for attempt, bound in left])
         count = 0
-        while lines := [(entry, spelled(entry), self._clock()) for entry in islice(entries, SWEEP)]:
+        while lines := [line_of(entry, self._clock()) for entry in islice(entries, SWEEP)]:
             self.commit(lines)
             count += len(lines)
         self.project(self.lag)
         return count
+
+
+def _chunks(rows: list[Row]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+    """(entries of one statement, their values in a row for each statement)"""
+    start = 0
+    for size in ROWS:
+        chunk = []
+        while start + size <= len(rows):
+            chunk.append(tuple(chain.from_iterable(rows[start : start + size])))
+            start += size
+        if chunk:
+            yield size, chunk

@@ -10,9 +10,9 @@ from pydantic import Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from polyglot_cloud import wire
-from polyglot_cloud.grants import BudgetRow
+from polyglot_cloud.grants import ALERTS, BudgetRow
 from polyglot_cloud.rows import ProviderRow
-from polyglot_cloud.settings import configuration, credentials, names, urls, values
+from polyglot_cloud.settings import configuration, credentials, names, secret, urls, values
 from polyglot_cloud.settings.problems import Problem, SettingsError
 from polyglot_cloud.settings.sources import DEFAULT, Origin, Sources
 
@@ -28,7 +28,7 @@ WhenUnbooked = Literal["refuse", "allow"]
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """One setting as it stands. `value` is fit for eyes: the one secret among them veils itself."""
+    """One setting as it stands. `value` is fit for eyes: secrets among them are veiled."""
 
     variable: str
     value: str
@@ -51,12 +51,16 @@ class Settings(BaseSettings):
     allowed_origins: values.Origins = ()
     config: values.FilePath | None = None
     admin_key: values.OwnSecret | None = None
+    admin_port: values.Port = 8119
     budget_usd_per_day: values.Usd | None = None
     budget_usd_per_week: values.Usd | None = None
     budget_usd_per_month: values.Usd | None = None
     budget_usd_per_run: values.Usd | None = None
     provider_budgets: dict[str, values.Usd] = Field(default_factory=dict)
     budget_zone: values.Zone = "UTC"
+    budget_alerts: values.Percents = ALERTS
+    alert_webhook: values.Webhook | None = None
+    alert_webhook_secret: values.SigningSecret | None = None
     data_dir: values.FilePath = Path("artifacts")
     receipts_dir: values.FilePath = Path("artifacts/costs")
     ledger: Annotated[Ledger, values.choice("auto", "on", "off")] = "auto"
@@ -118,6 +122,8 @@ class Settings(BaseSettings):
         was named in `.env`, they get keys from the same file only; None: all of them are held to that. `machine` is this machine's
         name, by default what the system says.
         """
+        if shared := self._shared_admin_port(rows):
+            raise SettingsError([shared])
         from_file = self.origin(VARIABLES["catalog"]).kind == "dotenv"
         suspects = (row.name for row in rows) if foreign is None else foreign
         circumstances = credentials.Circumstances(
@@ -136,7 +142,11 @@ class Settings(BaseSettings):
             limits = {"process": getattr(self, f"budget_usd_per_{period}")}
             for row in rows:
                 limits[f"provider:{row.name}"] = self.provider_budgets.get(_tail(names.budget(row.name, period)))
-            found += [BudgetRow(scope, period, limit, self.budget_zone) for scope, limit in limits.items() if limit]
+            found += [
+                BudgetRow(scope, period, limit, self.budget_zone, self.budget_alerts)
+                for scope, limit in limits.items()
+                if limit
+            ]
         return found
 
     def configuration(self, rows: Sequence[ProviderRow]) -> configuration.Configuration:
@@ -156,7 +166,7 @@ class Settings(BaseSettings):
     def problems(self, rows: Sequence[ProviderRow]) -> list[Problem]:
         """What is wrong with the settings apart from single providers: the `.env` file, unknown names, aliases that lead nowhere."""
         unknown = names.unknown(self._sources, VARIABLES.values(), rows)
-        return [*self._findings, *unknown, *self._lost_aliases({row.name for row in rows})]
+        return [*self._findings, *unknown, *self._lost_aliases({row.name for row in rows}), *self._doubtful_webhook()]
 
     def in_force(self, rows: Sequence[ProviderRow]) -> list[InForce]:
         """Every setting of ours with its value and origin, the providers' ports among them."""
@@ -171,6 +181,8 @@ class Settings(BaseSettings):
         if name == "config":
             return _shown(configuration.place(self.config))
         value = getattr(self, name)
+        if name == "alert_webhook" and value is not None:
+            return f"{urls.shown(value.reveal())}/{secret.VEIL}"
         return values.shown_usd(value) if name in _AMOUNTS and value is not None else _shown(value)
 
     def _provider_budgets_in_force(self, rows: Iterable[ProviderRow]) -> Iterator[InForce]:
@@ -190,12 +202,31 @@ class Settings(BaseSettings):
         return self.ports.get(names.stem(row.name).lower(), row.port), self.origin(names.port(row.name))
 
     def _listeners(self, rows: Iterable[ProviderRow], machine: str) -> urls.Listeners:
-        ports = (self._port(row)[0] for row in rows)
+        ports = [*(self._port(row)[0] for row in rows), self.admin_port if self.admin_key else None]
         own = (self.host, *self.allowed_hosts, machine, f"{machine}.local")
         return urls.Listeners.of(own, (port for port in ports if port))
 
+    def _shared_admin_port(self, rows: Iterable[ProviderRow]) -> Problem | None:
+        holder = next((row.name for row in rows if self._port(row)[0] == self.admin_port), None)
+        if self.admin_key is None or not self.admin_port or holder is None:
+            return None
+        variable = VARIABLES["admin_port"]
+        message = f"is {self.admin_port}, which {holder} has already. Give one of them another port."
+        return Problem(message, variable, str(self.origin(variable)))
+
     def _known(self, rows: Iterable[ProviderRow]) -> frozenset[str]:
         return frozenset(VARIABLES.values()).union(*(names.of_provider(row) for row in rows))
+
+    def _doubtful_webhook(self) -> Iterator[Problem]:
+        if self.alert_webhook is None:
+            if self.alert_webhook_secret is not None:
+                variable = VARIABLES["alert_webhook_secret"]
+                message = f"signs nothing: {VARIABLES['alert_webhook']} is not set."
+                yield Problem(message, variable, str(self.origin(variable)), "warning")
+        elif urls.posted(self.alert_webhook.reveal()).is_in_the_clear:
+            variable = VARIABLES["alert_webhook"]
+            message = "is plain http to another machine: what is spent can be read on the way. Use https."
+            yield Problem(message, variable, str(self.origin(variable)), "warning")
 
     def _lost_aliases(self, providers: Collection[str]) -> list[Problem]:
         variable = VARIABLES["aliases"]
@@ -229,5 +260,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return wire.encode(value).decode()
     if isinstance(value, tuple):
-        return ", ".join(value)
+        return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -158,7 +158,10 @@ def moment(value: Any) -> int:
     """A date and time with its offset, in Unix microseconds."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError("must be a date and time with its offset, without quotes: 2027-01-01T00:00:00Z")
-    since = value - datetime(1970, 1, 1, tzinfo=UTC)
+    try:
+        since = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("must be a time that calendars know in UTC too") from None
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

@@ -50,6 +50,21 @@ def normalise(text: str, default: str = "") -> BaseUrl:
     return BaseUrl(f"{parts.scheme}://{netloc}{path}", parts.scheme, host, parts.port or _DEFAULT_PORTS[parts.scheme])
 
 
+def posted(text: str) -> BaseUrl:
+    """A URL as it stands, with its query. Raises BadUrl."""
+    bare, mark, query = text.partition("?")
+    parts = _split(bare)
+    if not _VISIBLE_ASCII.fullmatch(f"?{query}") or "#" in query:
+        raise BadUrl("must be visible ASCII, without spaces and fragment")
+    return BaseUrl(bare + mark + query, parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme])
+
+
+def shown(text: str) -> str:
+    """A URL that is a secret, for eyes: its origin."""
+    parts = urlsplit(text)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _split(text: str) -> SplitResult:
     if not _VISIBLE_ASCII.fullmatch(text) or "\\" in text:
         raise BadUrl("must be visible ASCII, without spaces and backslashes")

@@ -15,7 +15,7 @@ from polyglot_cloud import amounts, grants, wire
 from polyglot_cloud import hosts as hosts_
 from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.rows import TIERS
-from polyglot_cloud.settings import secret
+from polyglot_cloud.settings import secret, urls
 from polyglot_cloud.settings.secret import Secret
 
 _UNITS = {
@@ -29,6 +29,7 @@ _DAY = 86_400.0
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _OWN_PORTS = {"http": "80", "https": "443"}
 _SHORTEST_SECRET = 32
+_SHORTEST_SIGNING_SECRET = 16
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _HOST_ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[a-z0-9]+)?")
 
@@ -97,6 +98,33 @@ def own_secret(value: Any) -> Secret:
             f"must be at least {_SHORTEST_SECRET} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
         )
     return found.key
+
+
+def webhook(value: Any) -> Secret:
+    """An address that is posted to. Chat services put a token into theirs, so it is kept like a key."""
+    text = str(value).strip()
+    try:
+        urls.posted(text)
+    except urls.BadUrl as error:
+        raise ValueError(str(error)) from None
+    return Secret(text)
+
+
+def signing_secret(value: Any) -> Secret:
+    found = secret.read(str(value), "")
+    if found.key is None or len(found.key.reveal()) < _SHORTEST_SIGNING_SECRET:
+        raise ValueError(
+            f"must be at least {_SHORTEST_SIGNING_SECRET} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
+        )
+    return found.key
+
+
+def percents(value: Any) -> tuple[int, ...]:
+    """Whole percents, rising: 75, 90, 100."""
+    members = value if isinstance(value, tuple) else _members(value)
+    if not all(re.fullmatch(r"[0-9]{1,3}", str(member)) for member in members):
+        raise ValueError("must be whole percents from 1 to 100, rising: 75, 90, 100")
+    return grants.alerts(tuple(int(member) for member in members))
 
 
 def port(value: Any) -> int:
@@ -219,6 +247,9 @@ SomeSeconds = Annotated[float, BeforeValidator(some_seconds)]
 Usd = Annotated[int, BeforeValidator(usd)]
 Zone = Annotated[str, BeforeValidator(zone)]
 OwnSecret = Annotated[InstanceOf[Secret], BeforeValidator(own_secret)]
+Webhook = Annotated[InstanceOf[Secret], BeforeValidator(webhook)]
+SigningSecret = Annotated[InstanceOf[Secret], BeforeValidator(signing_secret)]
+Percents = Annotated[tuple[int, ...], BeforeValidator(percents)]
 Port = Annotated[int, BeforeValidator(port)]
 Host = Annotated[str, BeforeValidator(host)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts)]
