@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import NOW
 from money.tomlprices import rows
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.entries import Entry
@@ -28,15 +29,23 @@ class Counter:
     """`open_till` with its parts in reach. No call waits for others to settle unless `patience` (microseconds) says so."""
 
     def __init__(
-        self, path: Path, budgets: Sequence[Budget] = (), *, unbooked: bool = False, patience: int = 0
+        self,
+        path: Path,
+        budgets: Sequence[Budget] = (),
+        *,
+        unbooked: bool = False,
+        before_send: bool = False,
+        patience: int = 0,
+        runs: Sequence[BudgetRow] = (),
     ) -> None:
         self.at = START
         self.book = Book(lambda: self.at)
         self.journal = Journal(path, clock=lambda: self.at)
         recall = Recall(path, lambda: self.at)
         self.till = Till(
-            self.book, self.journal, budgets, clock=lambda: self.at, unbooked=unbooked, patience=patience, recall=recall
-        )
+            self.book, self.journal, budgets, clock=lambda: self.at, unbooked=unbooked, before_send=before_send, patience=patience,
+            recall=recall, runs=runs,
+        )  # fmt: skip
         self.till.remember(budgets)
         self._store = Store(path)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from counter import START, day
 from dialects.chat_requests import chat_requests
 from harness import HELLO, TODAY, application, catalog_with, client
-from polyglot_cloud.money.amounts import LARGEST
+from polyglot_cloud.amounts import LARGEST
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import Model
@@ -40,7 +40,7 @@ class StandIn:
         config = body.get("generationConfig") or {}
         named = [body.get(name) for name in ("max_completion_tokens", "max_output_tokens", "max_tokens")]
         asked = (
-            next((each for each in (*named, config.get("maxOutputTokens")) if each), None)
+            next((each for each in (*named, config.get("maxOutputTokens")) if each and each > 0), None)
             or self.row.max_output
             or 1000
         )

@@ -556,6 +556,25 @@ async def test_a_restart_knows_what_was_spent_and_tells_no_alert_twice(tmp_path:
             assert [entry.facts["percent"] for entry in desk.entries("alerted")] == [1]
 
 
+async def test_a_run_has_a_budget_of_its_own_and_a_call_without_one_none(tmp_path: Path) -> None:
+    case = CASES[0]
+    upstream, seen = replying(*(case.answer(stream=False) for _ in range(3)))
+    with counter(tmp_path, runs=[BudgetRow("process", "run", 1, "UTC")]) as desk:
+        app = application(upstream, till=desk.till)
+        poor = await ask(app, case, stream=False, headers={"x-run-id": "r1"})
+        none = await ask(app, case, stream=False)
+        assert (poor.status_code, none.status_code, len(seen)) == (402, 200, 1)
+        assert "process/run:/r1" in poor.text
+        assert "x-polyglot-budget-resets" not in poor.headers
+    row = BudgetRow("tenant:acme", "run", DOLLAR, "UTC")
+    with counter(tmp_path) as desk:
+        app = application(upstream, till=desk.till)
+        for number in (1, 2):
+            await as_caller(app, case, Someone("acme", (row,)), {"x-run-id": "r1"})
+            (standing,) = [each for each in desk.book._accounts.values() if each.budget.scope == "run:acme/r1"]
+            assert standing.current.spent == number * case.cost
+
+
 async def test_another_limit_is_the_same_budget_and_what_was_spent_counts_once(tmp_path: Path) -> None:
     case = CASES[0]
     upstream, _ = replying(*(case.answer(stream=False) for _ in range(4)))
@@ -566,13 +585,13 @@ async def test_another_limit_is_the_same_budget_and_what_was_spent_counts_once(t
             reply = await as_caller(app, case, Someone("acme", (row,)))
             assert reply.status_code == 200
             desk.journal.refreshed()
-            assert desk.spent(Budget(row.id, row.scope, row.period, row.limit)) == number * case.cost
+            assert desk.spent(day(limit, "tenant:acme")) == number * case.cost
 
 
 async def test_what_tenants_below_spent_counts_above_after_a_restart(tmp_path: Path) -> None:
     case = CASES[0]
     above = BudgetRow("tenant:acme", "day", DOLLAR, "UTC")
-    budget = Budget(above.id, above.scope, above.period, above.limit)
+    budget = day(DOLLAR, "tenant:acme")
     for number in (1, 2, 3):
         upstream, _ = replying(case.answer(stream=False))
         with counter(tmp_path) as desk:
@@ -592,13 +611,13 @@ class Someone:
         pass
 
 
-async def as_caller(app: Any, case: Case, caller: Someone) -> httpx.Response:
+async def as_caller(app: Any, case: Case, caller: Someone, headers: dict[str, str] | None = None) -> httpx.Response:
     async def known(scope: Any, receive: Any, send: Any) -> None:
         await app.app({**scope, "caller": caller}, receive, send)
 
     path, body = case.request(stream=False)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(known), base_url="http://127.0.0.1:8100") as http:
-        return await http.post(path, json=body)
+        return await http.post(path, json=body, headers=headers)
 
 
 # --- the disk ---

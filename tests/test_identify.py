@@ -11,8 +11,8 @@ import pytest
 from starlette.routing import Route
 
 from counter import DOLLAR, counter
-from harness import HELLO, application, get, post, replying
-from polyglot_cloud.app import CALLS, DIALECTS, OPEN, Gateway
+from harness import HELLO, HOSTS, application, get, post, replying
+from polyglot_cloud.app import CALLS, DIALECTS, Gateway, open_paths
 from polyglot_cloud.grants import Cap, Grant
 from polyglot_cloud.tenancy import Watch
 from tenancy.stage import BY, Stage
@@ -43,6 +43,9 @@ def bearer(secret: str) -> dict[str, str]:
 def gateway(app: Any) -> Gateway:
     """The router behind the door."""
     return cast(Gateway, app.app._app)
+
+
+OPEN = open_paths(HOSTS)
 
 
 def paths() -> list[tuple[str, str]]:
@@ -79,13 +82,24 @@ async def test_every_path_but_the_open_ones_asks_for_a_key(stage: Stage) -> None
             reply = await http.request(
                 method, path, content=b"{}" if method == "POST" else None, headers={"content-type": "application/json"}
             )
-            is_open = method in {"GET", "HEAD"} and path.endswith(OPEN)
+            is_open = method in {"GET", "HEAD"} and path in OPEN
             if (reply.status_code == 401) is is_open:
                 wrong.append((method, path, reply.status_code))
             elif not is_open:
                 assert secret not in reply.text
                 assert reply.headers["x-should-retry"] == "false"
     assert (wrong, seen) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/openai/models/docs", "/v1/openai/models/a/health", "/v1/receipts/health", "/v1/openai/x/ready", "/v1/openai/ready",
+     "/v1/usage/openapi.json", "/health/x/docs", "/v1/openai/docs/"],
+)  # fmt: skip
+async def test_a_path_that_only_ends_like_an_open_one_asks_for_a_key(path: str, stage: Stage) -> None:
+    key(stage)
+    app = application(replying()[0], directory=stage.directory)
+    assert (await get(app, path)).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -172,6 +186,24 @@ async def test_one_tenants_grant_is_not_anothers(stage: Stage) -> None:
         403,
         200,
     ]
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked", "status"),
+    [
+        ("claude-haiku-4-5", "claude-haiku-4-5-20251001", 200), ("anthropic/claude-haiku-4-5", "claude-haiku-4-5-20251001", 200),
+        ("claude-haiku-4-5-20251001", "claude-haiku-4-5-20251001", 200), ("claude-sonnet-5-5", "claude-haiku-4-5-20251001", 403),
+        ("claude-haiku-4-5-20251001", "claude-haiku-4-5-20251002", 403),
+    ],
+)  # fmt: skip
+async def test_a_dated_snapshot_of_a_granted_model_is_granted(
+    granted: str, asked: str, status: int, stage: Stage
+) -> None:
+    upstream, _ = replying(CASES[2].answer(stream=False))
+    app = application(upstream, directory=stage.directory)
+    body = {"model": asked, "max_tokens": 9, "messages": HELLO}
+    reply = await post(app, "/v1/anthropic/messages", body, bearer(key(stage, Grant(models=(granted,)))))
+    assert reply.status_code == status, reply.text
 
 
 @pytest.mark.parametrize("path", ["/v1/openai/chat/completions", "/v1/any/chat/completions"])

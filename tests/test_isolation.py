@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from counter import DOLLAR, Counter, counter, day
 from harness import HELLO, application, replying
+from polyglot_cloud.amounts import shown
 from polyglot_cloud.app import Application
-from polyglot_cloud.grants import Cap, Grant
+from polyglot_cloud.grants import BudgetRow, Cap, Grant
 from polyglot_cloud.listeners import Listener
-from polyglot_cloud.money.amounts import shown
 from polyglot_cloud.money.bounds import Bound
 from tenancy.stage import BY, Stage
 from test_booking import chat_plain
@@ -219,8 +219,10 @@ async def test_a_budget_that_others_spend_from_too_is_told_without_what_they_spe
     stage.directory.take(stage.store.read())
     own = scope in {"tenant:below", "key"}
     budget = day(DOLLAR, f"key:{made.key.id}" if scope == "key" else scope)
-    shared = [budget] if scope in {"process", "provider:openai"} else []
-    with counter(tmp_path / "till", *shared) as desk:
+    shared = scope in {"process", "provider:openai"}
+    rows = [] if shared else [BudgetRow(budget.scope, budget.period, budget.limit, budget.zone)]
+    with counter(tmp_path / "till", *([budget] if shared else [])) as desk:
+        (budget,) = await desk.till.applying("openai", rows, None)
         tab = await desk.till.open({"call": "c"}, Bound(1, 1, 999_999_000, PRICE), [budget])
         if full == "spent":
             tab.settle(999_999_000, "complete", {})

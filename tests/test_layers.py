@@ -16,7 +16,7 @@ LAYERS = {
     "translate": 2, "call": 1.5, "providers": 2, "transport": 2, "media": 2, "catalog": 2, "settings": 2, "money": 2, "tenancy": 2,
     "dialects": 1, "emulation": 1,
     "neutral": 0, "rows": 0, "sse": 0, "wire": 0, "errors": 0, "headers": 0, "draining": 0, "asgi": 0, "hosts": 0,
-    "addresses": 0, "large": 0, "grants": 0,
+    "addresses": 0, "amounts": 0, "large": 0, "grants": 0,
     "retry_after": 0, "efforts": 0, "token_estimate": 0, "pseudonym": 0, "media_types": 0, "log_record": 0,
 }  # fmt: skip
 """Rooms by layer; `call` holds records over dialects and is read by layer 2 and above."""

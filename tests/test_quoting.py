@@ -321,7 +321,7 @@ async def test_what_is_spent_and_held_counts(tmp_path: Path) -> None:
         assert (tight["admits"], tight["waits"], busy["taken"]["admitted"]) == (False, True, False)
         poor = (await post(app, "/v1/quote/chat/completions", {"model": "grok/low", "messages": HELLO})).json()["taken"]
         assert [(each["scope"], each["admits"], each.get("waits")) for each in poor["budgets"]] == [
-            ("process", True, None), ("provider:grok", False, False),
+            ("process", False, False), ("provider:grok", False, False),
         ]  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """What is opened at a start, and what is left alone."""
 
 import asyncio
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -31,7 +33,8 @@ def test_without_budgets_and_keys_nothing_is_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "variables", [{"ledger": "on"}, {"budget_usd_per_day": "1"}, {"budget_openai_usd_per_month": "2"}]
+    "variables",
+    [{"ledger": "on"}, {"budget_usd_per_day": "1"}, {"budget_openai_usd_per_month": "2"}, {"budget_usd_per_run": "1"}],
 )
 def test_a_budget_or_the_wish_opens_the_ledger_and_it_stays_open_from_then_on(
     tmp_path: Path, variables: dict[str, str]
@@ -82,6 +85,16 @@ def test_a_key_that_was_made_locks_the_gateway_and_a_later_one_is_seen(tmp_path:
 
     asyncio.run(play())
     store.close()
+
+
+def test_what_another_process_does_with_the_file_takes_nothing_from_the_ledger(tmp_path: Path) -> None:
+    """SQLite's locks go where their process closes the file by itself, and whoever is last clears the write-ahead log away."""
+    with opened(settings(tmp_path, ledger="on"), ROWS, sandbox=False) as found:
+        assert found.till is not None
+        path = found.till.path
+        look = f"import sqlite3; file = sqlite3.connect({str(path)!r}); file.execute('SELECT * FROM journal'); file.close()"
+        subprocess.run([sys.executable, "-c", look], check=True)
+        assert path.with_name(f"{path.name}-wal").exists()
 
 
 ADMIN = {"admin_key": "0123456789abcdef" * 2}

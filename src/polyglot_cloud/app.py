@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -115,10 +115,12 @@ def create_app(
     models = Models(catalog, rules, parts.today)
     ledger = Ledger(parts.till.views() if parts.till is not None else None, parts.today)
     bare = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today)
-    quoter = Quoter(pipeline, bare, books or Prices(catalog, parts.today), parts.till or parts.purse, books)
+    quoter = Quoter(pipeline, bare, books or Prices(catalog, parts.today), parts.purse, books)
     routes = [*quotes(edge, quoter), *calls(edge), *questions(service, models, Docs(faces, __version__), ledger)]
     handlers = {HTTPException: answer_http, GatewayError: answer_error, Exception: answer_defect}
-    router = Gateway(hot_paths(edge, accesses), parts.directory, routes=routes, exception_handlers=handlers)
+    router = Gateway(
+        hot_paths(edge, accesses), parts.directory, open_paths(accesses), routes=routes, exception_handlers=handlers
+    )
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
     return Application(door, parts, pipeline, faces)
 
@@ -215,17 +217,22 @@ class Gateway(Starlette):
     """
 
     def __init__(
-        self, hot: Mapping[str, tuple[App, Mapping[str, str]]], directory: Directory | None, **given: Any
+        self,
+        hot: Mapping[str, tuple[App, Mapping[str, str]]],
+        directory: Directory | None,
+        opened: Collection[str],
+        **given: Any,
     ) -> None:
         super().__init__(**given)
         self.router.redirect_slashes = False
         self._hot = hot
         self._directory = directory
+        self._open = opened
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._directory is not None and self._directory.locked and scope["type"] == "http":
             try:
-                identify(self._directory, scope)
+                identify(self._directory, scope, self._open)
             except GatewayError as error:
                 await send_error(send, error, dialect_of(scope))
                 return
@@ -237,14 +244,16 @@ class Gateway(Starlette):
         await endpoint(scope, receive, send)
 
 
-OPEN = ("/ready", "/health", "/docs", "/openapi.json")
-"""Ends of paths that ask for no key: they tell nothing of anybody's calls."""
+def open_paths(faces: Iterable[str]) -> frozenset[str]:
+    """Paths that ask for no key: they tell nothing of anybody's calls."""
+    ends = ("health", "docs", "openapi.json")
+    return frozenset({"/ready", *(f"/v1/{face}/{end}" for face in (*faces, ANY) for end in ends)})
 
 
-def identify(directory: Directory, scope: Scope) -> None:
+def identify(directory: Directory, scope: Scope, opened: Collection[str]) -> None:
     """Puts who calls into the scope, as `caller`. Raises Unauthorized and NotAllowed."""
     path = scope["path"]
-    if scope["method"] in {"GET", "HEAD"} and path.endswith(OPEN):
+    if scope["method"] in {"GET", "HEAD"} and path in opened:
         return
     caller = directory.identify(scope["headers"], scope["query_string"])
     if caller is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+from polyglot_cloud.amounts import Nano, shown
 from polyglot_cloud.call import Call, Outcome, Target
 from polyglot_cloud.catalog import Catalog, lacks, lines_for
 from polyglot_cloud.counting import Counting
@@ -27,9 +28,9 @@ from polyglot_cloud.errors import (
 )
 from polyglot_cloud.headers import PREFIX
 from polyglot_cloud.large import aside
-from polyglot_cloud.money.amounts import Nano, shown
 from polyglot_cloud.money.bounds import Bound, bound, is_all_text, nearer
 from polyglot_cloud.money.budgets import Budget
+from polyglot_cloud.money.caps import Run
 from polyglot_cloud.money.cost import Cost, cost_of
 from polyglot_cloud.money.entries import Outcome as Ending
 from polyglot_cloud.money.till import Tab, Till
@@ -123,13 +124,11 @@ class Bookkeeper(Prices):
         self.counting = counting
         self.clamps = clamps
         self._server_tools = server_tools
-        self._budgets: dict[tuple[Any, ...], Budget] = {}
-        self._zones: dict[str, str] = {}
 
     async def open(self, call: Call, target: Target, outbound: Outbound, addressed: Outgoing) -> "Account":
         """Raises what `Till.open` raises, and UnboundedTool; nothing was sent then. The maximum of output in `outbound` may be lowered."""
         caller = call.caller
-        budgets = self.applying(call, target.provider)
+        budgets = await self.applying(call, target.provider)
         facts = {
             "call": call.id, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
@@ -166,26 +165,11 @@ class Bookkeeper(Prices):
             )
         return found is not None
 
-    def applying(self, call: Call, provider: str) -> tuple[Budget, ...]:
-        """The budgets that this call must keep."""
-        return self.till.applying(provider, self._own(call))
-
-    def _own(self, call: Call) -> list[Budget]:
-        """The caller's budgets; the same objects for the same rows, since the book tells them apart so."""
-        if call.caller is None:
-            return []
-        found = []
-        for row in call.caller.budgets:
-            named = row.id, row.scope, row.period, row.limit, row.zone, row.alerts
-            budget = self._budgets.get(named)
-            if budget is None:
-                budget = self._budgets[named] = Budget(*named)
-            # another limit is the same budget, which the book knows; another calendar is not
-            if self._zones.get(row.id) != row.zone:
-                self._zones[row.id] = row.zone
-                self.till.remember([budget])
-            found.append(budget)
-        return found
+    async def applying(self, call: Call, provider: str) -> tuple[Budget, ...]:
+        """The budgets that this call must keep. Raises LedgerDown."""
+        caller = call.caller
+        run = Run(caller.tenant if caller else None, call.run) if call.run else None
+        return await self.till.applying(provider, caller.budgets if caller else (), run)
 
 
 @dataclass(slots=True)

@@ -79,6 +79,7 @@ class Target:
     """Who may answer a call: a provider, a model there, and the dialect it is asked in.
 
     `edited`: the client named the model differently. `passable`: it could be asked in the client's own dialect, unread.
+    `listed_as`: the catalog's names of the model, besides `destination.model`.
     `rewrite`: even in the client's own dialect the body is read and written, since it holds what is only ours.
     """
 
@@ -90,6 +91,7 @@ class Target:
     rewrite: bool = False
     substituted_from: str | None = None
     emulate: frozenset[Need] = frozenset()
+    listed_as: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -391,7 +391,9 @@ def run_tenancy(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
 
 def run_ledger(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     settings = load(os.environ, flags=flags)
-    place = ledger_commands.Place(*treasury.places(settings, sandbox=options.sandbox))
+    place = ledger_commands.Place(
+        *treasury.places(settings, sandbox=options.sandbox), key=treasury.ledger_key(settings)
+    )
     told = options.tell(options, place)
     print(told.text, end="")
     return int(told.status)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-Period = Literal["call", "day", "week", "month", "once"]
-PERIODS: tuple[Period, ...] = ("call", "day", "week", "month", "once")
+Period = Literal["call", "run", "day", "week", "month", "once"]
+PERIODS: tuple[Period, ...] = ("call", "run", "day", "week", "month", "once")
+"""Of "run" each run of the holder's has the amount for itself, and it is never renewed."""
 ALERTS = (75, 90, 100)
 """Percent of a budget at which its holder is told."""
 LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_calls")
@@ -39,7 +40,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """A cap and whom it binds: "process", "provider:openai", "tenant:acme", "key:key_0a1b2c3d4e5f"."""
+    """A cap and whom it binds: "process", "provider:openai", "tenant:acme", "key:key_0a1b2c3d4e5f", "run:acme/r1"."""
 
     scope: str
     period: Period

@@ -8,6 +8,7 @@ from datetime import date
 import httpx
 
 from polyglot_cloud import media, translate
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.booking import Account, Bookkeeper, cost_header
 from polyglot_cloud.call import Call, Outcome, Reply, Target
 from polyglot_cloud.catalog import Catalog, Retired
@@ -16,7 +17,6 @@ from polyglot_cloud.errors import BadRequest, BrokenReply, GatewayError
 from polyglot_cloud.headers import PREFIX, downward, loss_list, upward
 from polyglot_cloud.large import Segments
 from polyglot_cloud.media import Fetcher
-from polyglot_cloud.money.amounts import Nano
 from polyglot_cloud.neutral import Need
 from polyglot_cloud.providers import Provider
 from polyglot_cloud.stream import Stream
@@ -110,7 +110,7 @@ class Pipeline:
         """Who answers this call, and what it is asked. Raises what `handle` raises before anything is sent."""
         target = self.target(call)
         if call.caller is not None:
-            call.caller.check_target(target.provider, target.destination.model)
+            call.caller.check_target(target.provider, target.destination.model, *target.listed_as)
         return await self._outbound(call, target)
 
     def target(self, call: Call) -> Target:
@@ -150,6 +150,7 @@ class Pipeline:
             rewrite=rewrite,
             substituted_from=resolution.substituted_from,
             emulate=plan.emulate,
+            listed_as=self.catalog.listed(resolution.provider, resolution.wire_model),
         )
 
     async def _open(self, call: Call, target: Target, outbound: translate.Outbound) -> Opened:
@@ -173,6 +174,8 @@ class Pipeline:
             if account is not None:
                 headers[f"{PREFIX}receipt"] = account.tab.attempt
                 await account.tab.written()
+                if account.tab.unbooked:
+                    headers[f"{PREFIX}unbooked"] = "true"
             await self._check(target, provider, incoming)
         except BaseException as error:
             opened.failed(error)

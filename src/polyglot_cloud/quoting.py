@@ -7,17 +7,16 @@ budgets stand as the till has them. Only the expected figures are a guess of our
     output   1,000 tokens for each choice, or the maximum that the call or the model sets where that is less; nothing is cached
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from polyglot_cloud import token_estimate
+from polyglot_cloud.amounts import Nano, shown
 from polyglot_cloud.booking import Bookkeeper, Prices
 from polyglot_cloud.call import Call, Target
 from polyglot_cloud.catalog import lines_for
 from polyglot_cloud.errors import GatewayError, MissingKey
 from polyglot_cloud.headers import loss_list
-from polyglot_cloud.money.amounts import Nano, shown
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Budget, Standing
 from polyglot_cloud.money.cost import cost_of
@@ -34,9 +33,9 @@ _TIER_NAMES = ("service_tier", "serviceTier", "speed")
 
 
 class Purse(Protocol):
-    """Which budgets bind everybody's calls to a provider, and how any budget stands."""
+    """Which budgets bind everybody's calls to a provider, and how they stand, where no till is open."""
 
-    def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]: ...
+    def applying(self, provider: str) -> tuple[Budget, ...]: ...
     def standing(self, budget: Budget) -> Standing: ...
 
 
@@ -56,9 +55,8 @@ class Figures:
 
 
 class Quoter:
-    """`others` prepares what is only compared: a pipeline without a fetcher, so that nothing is loaded for it. `purse` None: no budgets.
-
-    `books` where a ledger is kept: the callers' own budgets come from it.
+    """`others` prepares what is only compared: a pipeline without a fetcher, so that nothing is loaded for it. `books`
+    where a ledger is kept: the callers' own budgets come from it. Else `purse` has the budgets; None: there are none.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class Quoter:
         """As JSON; amounts as decimal text in US dollars. Raises what the call itself would raise before anything is sent."""
         target, outbound = await self._pipeline.prepared(call)
         read = _estimate(call)
-        taken = self._candidate(call, target, outbound, read)
+        taken = await self._candidate(call, target, outbound, read)
         others, left_out = await self._compared(call, target, read)
         return {
             "object": "quote", "face": call.face, "dialect": call.dialect.name, "asked": call.peek.model, "stream": call.peek.stream,
@@ -118,26 +116,26 @@ class Quoter:
         try:
             target = self._others.target(call)
             if call.caller is not None:
-                call.caller.check_target(target.provider, target.destination.model)
+                call.caller.check_target(target.provider, target.destination.model, *target.listed_as)
         except GatewayError:
             return None
         return target
 
     async def _other(self, call: Call, target: Target, read: int) -> dict[str, Any] | None:
         if call.skeleton is not None:  # a large body is worked through once
-            return {**self._candidate(call, target, _unwritten(call), read), "edited": None, "dropped": None}
+            return {**await self._candidate(call, target, _unwritten(call), read), "edited": None, "dropped": None}
         try:
             target, outbound = await self._others.prepared(call)
         except GatewayError:
             return None
-        return self._candidate(call, target, outbound, read)
+        return await self._candidate(call, target, outbound, read)
 
     # --- one of them ---
 
-    def _candidate(self, call: Call, target: Target, outbound: Outbound, read: int) -> dict[str, Any]:
+    async def _candidate(self, call: Call, target: Target, outbound: Outbound, read: int) -> dict[str, Any]:
         provider, model = target.provider, target.destination.model
         figures = self._figures(call, target, outbound, read)
-        budgets = self._budgets(call, provider, figures.worst)
+        budgets = await self._budgets(call, provider, figures.worst)
         price, most = figures.price, figures.most
         found: dict[str, Any] = {
             "provider": provider,
@@ -173,12 +171,16 @@ class Quoter:
         expected = None if price is None else cost_of(each, price).nano * outbound.copies
         return Figures(tokens, expected, self._prices.most(call, target, outbound), price, outbound.copies)
 
-    def _budgets(self, call: Call, provider: str, amount: Nano | None) -> list[dict[str, Any]]:
-        if call.peek.counting or self._purse is None:
+    async def _budgets(self, call: Call, provider: str, amount: Nano | None) -> list[dict[str, Any]]:
+        if call.peek.counting:
             return []
-        own = self._books.applying(call, provider) if self._books is not None else None
-        applying = self._purse.applying(provider, ()) if own is None else own
-        return [_told(self._purse.standing(budget), budget, amount, call) for budget in applying]
+        if self._books is not None:
+            applying, standing = await self._books.applying(call, provider), self._books.till.standing
+        elif self._purse is not None:
+            applying, standing = self._purse.applying(provider), self._purse.standing
+        else:
+            return []
+        return [_told(standing(budget), budget, amount, call) for budget in applying]
 
     def _problem(self, provider: str) -> str | None:
         """Why a call would fail although nothing is wrong with it."""

@@ -11,7 +11,7 @@ from polyglot_cloud.administration.api import Desk, administration
 from polyglot_cloud.asgi import App
 from polyglot_cloud.commands.tenancy import DATABASE
 from polyglot_cloud.courier import LAST_WORDS, Courier, Webhook
-from polyglot_cloud.money.budgets import Budget
+from polyglot_cloud.money.caps import budgets_of
 from polyglot_cloud.money.opening import Glance, open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
@@ -64,6 +64,11 @@ def places(settings: Settings, *, sandbox: bool = False) -> tuple[Path, Path]:
     return settings.data_dir / DATABASE, settings.receipts_dir
 
 
+def ledger_key(settings: Settings) -> bytes | None:
+    """What the ledger's hashes are keyed with."""
+    return settings.ledger_key.reveal().encode() if settings.ledger_key else None
+
+
 @contextmanager
 def opened(
     settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool, choice: Choice | None = None
@@ -80,7 +85,14 @@ def opened(
         return
     from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
 
-    till = open_till(path, _of_the_process(declared))
+    till = open_till(
+        path,
+        declared.budgets,
+        unbooked=settings.unbooked == "allow",
+        before_send=settings.hold == "before_send",
+        key=ledger_key(settings),
+        synchronous=settings.ledger_synchronous.upper(),
+    )
     receipts = till.receipts(folder)
     try:
         given = Declared(declared.tenants, declared.keys)
@@ -92,7 +104,7 @@ def opened(
             admin = administration_of(settings, Desk(
                 store, directory, till.upkeep(), [row.name for row in rows], settings.budget_zone, till.own, _now
             ))  # fmt: skip
-            notes = tuple(_notes(till, directory, courier))
+            notes = tuple(_notes(till, directory, courier, unbooked=settings.unbooked == "allow"))
             yield Treasury(notes, till, directory, Watch(store, directory), courier, admin)
         finally:
             store.close()
@@ -129,12 +141,8 @@ def administration_of(settings: Settings, desk: Desk) -> App | None:
 def glance(settings: Settings, rows: Sequence[ProviderRow]) -> Glance:
     """The budgets of the process and of providers as the ledger has them, beside a running gateway. Raises SettingsError, LedgerError."""
     path, _ = places(settings)
-    budgets = _of_the_process(settings.configuration(rows))
+    budgets, _ = budgets_of(settings.configuration(rows).budgets)  # what a run has left depends on the run
     return Glance(path if path.exists() else None, budgets)
-
-
-def _of_the_process(declared: Configuration) -> list[Budget]:
-    return [Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in declared.budgets]
 
 
 def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
@@ -153,8 +161,10 @@ def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
     return settings.ledger == "on" or configured or path.exists()
 
 
-def _notes(till: Till, directory: Directory, courier: Courier | None) -> Iterator[str]:
+def _notes(till: Till, directory: Directory, courier: Courier | None, *, unbooked: bool) -> Iterator[str]:
     yield f"The ledger is {till.path}."
+    if unbooked:
+        yield "POLYGLOT_UNBOOKED=allow: where the ledger cannot be written calls go on, and what they cost may never be booked."
     if courier is not None:
         yield f"Alerts of budgets go to {courier.host}."
     if till.swept:

@@ -14,6 +14,7 @@ from polyglot_cloud.booking import Prices, spelled
 from polyglot_cloud.catalog import load
 from polyglot_cloud.commands import reprice
 from polyglot_cloud.commands.ledger import Place
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.entries import Entry
 from polyglot_cloud.money.journal import Journal
@@ -193,7 +194,7 @@ def test_files_of_receipts_follow(ledger: Path, capsys: pytest.CaptureFixture[st
 def test_budgets_follow_at_the_next_start(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "--yes")
     budget = Budget("process/month", "process", "month", 10**9)
-    till = open_till(ledger, [budget], clock=lambda: FIRST + 2 * DAY)
+    till = open_till(ledger, [BudgetRow("process", "month", 10**9, "UTC")], clock=lambda: FIRST + 2 * DAY)
     standing = till.standing(budget)
     till.close()
     assert standing.spent == sum(COSTS.values()) + 50  # and what nobody knows the end of

@@ -184,7 +184,7 @@ COMPLAINTS = [
     ("tenants create a --limit rpm=1", "--limit must name one that is there"),
     ("tenants create a --limit concurrent_calls=0", "--limit must be a whole number"),
     ("tenants create a --budget 10", "--budget must be an amount and a period"),
-    ("tenants create a --budget 10/year", "--budget must be for one of call, day, week, month, once"),
+    ("tenants create a --budget 10/year", "--budget must be for one of call, run, day, week, month, once"),
     ("tenants create a --budget x/day", "--budget must be an amount in US dollars"),
     ("tenants create a --budget 1/day@Mars", "--budget must be a time zone"),
     ("tenants create a --budget 1/day --budget 2/day", "--budget stands twice for one period"),

@@ -55,7 +55,7 @@ def test_the_chain_is_sha256_and_with_a_key_hmac() -> None:
 
 def test_the_kinds_are_those_of_the_design() -> None:
     attempts = {"held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced"}
-    assert attempts | {"alerted", "delivered", "undelivered"} == KINDS
+    assert attempts | {"alerted", "delivered", "undelivered", "limited"} == KINDS
 
 
 def test_attempts_ids_are_new_each_and_stand_in_the_order_of_time() -> None:

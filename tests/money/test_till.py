@@ -8,8 +8,9 @@ import pytest
 
 from counter import DOLLAR, START, Counter, counter, day
 from harness import catalog_with
+from polyglot_cloud.amounts import LARGEST
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
-from polyglot_cloud.money.amounts import LARGEST
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.bounds import Bound, bound
 from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.faults import LedgerUnwritable
@@ -77,11 +78,11 @@ async def test_an_alert_is_told_once_in_the_ledger_too(tmp_path: Path) -> None:
     assert told == [("process/day", 75), ("process/day", 90)]
 
 
-def test_which_budgets_apply(tmp_path: Path) -> None:
-    openai, own = day(2, "provider:openai"), day(3, "key:key_1")
+async def test_which_budgets_apply(tmp_path: Path) -> None:
+    openai, own = day(2, "provider:openai"), BudgetRow("key:key_1", "day", 3, "UTC")
     with counter(tmp_path, CAP, openai) as desk:
-        assert desk.till.applying("openai", [own]) == (CAP, openai, own)
-        assert desk.till.applying("grok", []) == (CAP,)
+        assert await desk.till.applying("openai", [own], None) == (CAP, openai, day(3, "key:key_1"))
+        assert await desk.till.applying("grok", [], None) == (CAP,)
 
 
 async def test_refusals_leave_nothing_behind(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ async def test_what_is_open_when_the_process_ends_counts_at_its_bound(tmp_path: 
     again.till.close()
 
 
-@pytest.mark.parametrize("scope", ["process", "provider:openai", "tenant:acme", "key:key_1", "run:r"])
+@pytest.mark.parametrize("scope", ["process", "provider:openai", "tenant:acme", "key:key_1"])
 async def test_a_new_budget_finds_what_its_scope_spent_before(scope: str, tmp_path: Path) -> None:
     with counter(tmp_path) as desk:
         (await desk.till.open(FACTS, None, [])).settle(70, "complete", {})
@@ -199,8 +200,10 @@ async def test_a_new_budget_finds_what_its_scope_spent_before(scope: str, tmp_pa
 async def test_another_day_begins_at_nothing(tmp_path: Path) -> None:
     with counter(tmp_path, CAP) as desk:
         (await desk.till.open(FACTS, bounded(9), [CAP])).settle(9, "complete", {})
-    till = open_till(tmp_path / "ledger.sqlite3", [CAP], clock=lambda: START + 86_400_000_000)
-    tab = await till.open(FACTS, bounded(DOLLAR), [CAP])
+    till = open_till(
+        tmp_path / "ledger.sqlite3", [BudgetRow("process", "day", DOLLAR, "UTC")], clock=lambda: START + 86_400_000_000
+    )
+    tab = await till.open(FACTS, bounded(DOLLAR), await till.applying("openai", [], None))
     tab.release("failed", {})
     till.close()
 
@@ -220,3 +223,31 @@ def test_a_bound_of_the_catalog_is_what_the_till_takes() -> None:
     found = bound(100, TERRA, TERRA.prices[-1], media=False, max_tokens=9, choices=1, value={})
     assert found is not None
     assert 0 < found.nano <= LARGEST
+
+
+async def test_a_clock_that_is_set_back_after_a_restart_spends_nothing_twice(tmp_path: Path) -> None:
+    """Of the day before only the ledger knows, and is not asked: what is spent then counts in the day of the start."""
+    with counter(tmp_path, CAP) as desk:
+        (await desk.till.open(FACTS, bounded(DOLLAR), [CAP])).settle(DOLLAR, "complete", {})
+    desk = Counter(tmp_path / "ledger.sqlite3", [], patience=0)
+    desk.at = START + 86_400_000_000
+    desk.till.remember([CAP])
+    (await desk.till.open(FACTS, bounded(DOLLAR - 10), [CAP])).settle(DOLLAR - 10, "complete", {})
+    desk.at = START
+    with pytest.raises(BudgetSpent):
+        await desk.till.open(FACTS, bounded(11), [CAP])
+    desk.till.close()
+
+
+async def test_a_start_by_a_clock_that_is_set_right_later_forgets_nothing(tmp_path: Path) -> None:
+    with counter(tmp_path, CAP) as desk:
+        (await desk.till.open(FACTS, bounded(DOLLAR), [CAP])).settle(DOLLAR - 10, "complete", {})
+    desk = Counter(tmp_path / "ledger.sqlite3", [], patience=0)
+    desk.at = START - 3 * 86_400_000_000
+    desk.till.remember([CAP])
+    (await desk.till.open(FACTS, bounded(DOLLAR), [CAP])).settle(DOLLAR, "complete", {})
+    desk.at = START
+    with pytest.raises(BudgetSpent):
+        await desk.till.open(FACTS, bounded(11), [CAP])
+    (await desk.till.open(FACTS, bounded(10), [CAP])).settle(10, "complete", {})
+    desk.till.close()

@@ -212,7 +212,7 @@ FAULTS = [
     ("[budget]\nlimit = 1", "budget must be an array of tables, each headed by [[...]]."),
     ('[[budget]]\nperiod = "day"', "budget[1].limit is missing."),
     ("[[budget]]\nlimit = 1", "budget[1].period is missing."),
-    (BUDGET + '[[tenant.acme.budget]]\nperiod = "year"\nlimit = 1', "tenant.acme.budget[2].period must be one of call, day,"),
+    (BUDGET + '[[tenant.acme.budget]]\nperiod = "year"\nlimit = 1', "tenant.acme.budget[2].period must be one of call, run, day,"),
     (BUDGET + '[[tenant.acme.budget]]\nperiod = "day"\nlimit = 2', "tenant.acme.budget[2].period is a second budget of tenant:acme"),
     ('[[budget]]\nperiod = "day"\nlimit = 0', "budget[1].limit must be more than zero."),
     ('[[budget]]\nperiod = "day"\nlimit = -1', "budget[1].limit must be an amount in US dollars"),

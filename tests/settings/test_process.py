@@ -24,7 +24,7 @@ def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderR
     assert shown["POLYGLOT_COMMIT_AFTER"] == ("10", "default")
     assert shown["POLYGLOT_ALLOWED_HOSTS"] == ("a.example, b.example", f".env ({path})")
     assert shown["POLYGLOT_ALLOWED_ORIGINS"] == shown["POLYGLOT_CATALOG"] == ("none", "default")
-    assert len(shown) == 35 + 4
+    assert len(shown) == 40 + 4
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_a_cap_that_is_no_amount(tmp_path: Path, value: str) -> None:
             load({variable: value}, tmp_path / ".env")
 
 
-def test_the_key_for_administration_shows_nowhere(tmp_path: Path, rows: list[ProviderRow]) -> None:
-    key = "0123456789abcdef0123456789abcdef"
-    settings = load({"POLYGLOT_ADMIN_KEY": key}, tmp_path / ".env")
-    assert settings.admin_key is not None
-    assert settings.admin_key.reveal() == key
+@pytest.mark.parametrize("name", ["admin_key", "ledger_key"])
+def test_a_secret_of_our_own_shows_nowhere(name: str, tmp_path: Path, rows: list[ProviderRow]) -> None:
+    key, variable = "0123456789abcdef0123456789abcdef", f"POLYGLOT_{name.upper()}"
+    settings = load({variable: key}, tmp_path / ".env")
+    assert getattr(settings, name).reveal() == key
     assert key not in repr([settings, settings.in_force(rows), settings.model_dump()])
     for weak in (key[1:], "your-admin-key-here-your-admin-key-here", "a" * 31 + "ä"):
         with pytest.raises(SettingsError, match="at least 32 characters") as told:
-            load({"POLYGLOT_ADMIN_KEY": weak}, tmp_path / ".env")
+            load({variable: weak}, tmp_path / ".env")
         assert weak not in str(told.value)
 
 

@@ -282,7 +282,7 @@ def test_audit_rows_stand(stage: Stage, statement: str) -> None:
 
 def test_a_change_that_fails_leaves_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     before = stage.store.read()
-    monkeypatch.setattr("polyglot_cloud.tenancy.store._note", lambda *_: 1 / 0)
+    monkeypatch.setattr("polyglot_cloud.tenancy.store.note", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         stage.store.create_key("acme", by=BY)
     assert stage.store.read() == before
@@ -304,7 +304,7 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_another_process_writes_for_too_long(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polyglot_cloud.tenancy.store.BUSY_MS", 1)
+    monkeypatch.setattr("polyglot_cloud.tenancy.database.BUSY_MS", 1)
     impatient = stage.another()
     other = sqlite3.connect(stage.folder / "data" / "till.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

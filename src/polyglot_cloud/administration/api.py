@@ -25,6 +25,7 @@ from polyglot_cloud.bodies import ClientGone, content_length, read_body
 from polyglot_cloud.errors import BodyTooLarge, GatewayError
 from polyglot_cloud.grants import Grant
 from polyglot_cloud.money.budgets import Budget
+from polyglot_cloud.money.caps import budgets_of
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.upkeep import NotUnknown, Upkeep
 from polyglot_cloud.tenancy import (
@@ -235,7 +236,7 @@ class _Api:
         holders += [(f"key:{each.id}", each.grant) for each in keys if documents.state(each, now) == "holds"]
         rows = [cap.of(scope, desk.zone) for scope, grant in holders for cap in grant.budgets]
         found = {budget.id: budget for budget in (*desk.own, *desk.upkeep.counted())}
-        found |= {row.id: Budget(row.id, row.scope, row.period, row.limit, row.zone, row.alerts) for row in rows}
+        found |= {budget.id: budget for budget in budgets_of(rows)[0]}  # of runs those that are under way are counted
         standings = await desk.upkeep.standings([found[id_] for id_ in sorted(found)])
         return _json({"data": [documents.standing(each) for each in standings]})
 

@@ -114,6 +114,15 @@ class Catalog:
         base = family(name)
         return known.get(base) if base else None
 
+    def listed(self, provider: str, wire: str) -> tuple[str, ...]:
+        """The names that mean this model: its row's id and aliases; of a snapshot without a row its family's, but no other snapshot's."""
+        known = self.names.get(provider, {})
+        if row := known.get(wire):
+            return (row.id, *row.aliases)
+        base = family(wire)
+        row = known.get(base) if base else None
+        return tuple(name for name in (row.id, *row.aliases) if family(name) != base) if row else ()
+
     def models(self, provider: str | None, today: date) -> list[Model]:
         """What can be asked today, by provider in the catalog's order, then by id."""
         places = {name: place for place, name in enumerate(self.providers)}

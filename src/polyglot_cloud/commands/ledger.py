@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from polyglot_cloud.administration.documents import moment
-from polyglot_cloud.money.amounts import shown
+from polyglot_cloud.amounts import shown
 from polyglot_cloud.money.faults import LedgerBusy
 from polyglot_cloud.money.journal import Journal
 
@@ -37,10 +37,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the ledger and the receipts lie."""
+    """Where the ledger and the receipts lie, and what the ledger's hashes are keyed with."""
 
     ledger: Path
     receipts: Path
+    key: bytes | None = None
 
 
 def add(commands: Any, common: Common, run: Callable[..., int]) -> None:
@@ -100,7 +101,7 @@ def _sandbox(parser: argparse.ArgumentParser) -> None:
 def verify(options: argparse.Namespace, place: Place) -> Told:
     from polyglot_cloud.money.verify import verify as verified  # noqa: PLC0415  # see above
 
-    found = verified(place.ledger)
+    found = verified(place.ledger, place.key)
     if options.json:
         return Told(
             json.dumps({"entries": found.entries, "fault": found.fault, "seq": found.seq}) + "\n",
@@ -133,7 +134,7 @@ def free_unknown(options: argparse.Namespace, place: Place) -> Told:
     from polyglot_cloud.money.store import Store  # noqa: PLC0415  # see above
 
     try:
-        journal = Journal(place.ledger)
+        journal = Journal(place.ledger, key=place.key)
     except LedgerBusy as error:
         raise NothingToDo(f"{error} Stop it first: it counts what this frees.") from None
     try:

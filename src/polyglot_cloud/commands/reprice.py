@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from polyglot_cloud.amounts import shown
 from polyglot_cloud.commands.ledger import Common, NothingToDo, Place, Told, day_of, start_of, table
-from polyglot_cloud.money.amounts import shown
 from polyglot_cloud.money.faults import LedgerBusy
 from polyglot_cloud.rows import Price
 

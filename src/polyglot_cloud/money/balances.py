@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.money.budgets import Alert, Budget, Standing
 from polyglot_cloud.money.periods import Window, window
 

@@ -6,7 +6,7 @@ At any time, for every budget and window, `spent + held <= limit`, but for overr
 
 from collections.abc import Callable, Iterable, Sequence
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.money.balances import Account, Balance
 from polyglot_cloud.money.budgets import Alert, Budget, Settled, Spent, Standing, Unresolved
 from polyglot_cloud.money.verdicts import judge, over_call
@@ -206,26 +206,33 @@ class Book:
         return account
 
     def restore(self, spent: Iterable[Spent], unresolved: Iterable[Unresolved], now: int) -> list[Alert]:
-        """Puts back what a former process booked; what it left open becomes unknown. To be called before anything else.
+        """Puts back what a former process booked; what it left open becomes unknown. To be called before its budget is used.
 
         Returns the alerts of windows that have not ended whose spending was reached and of which nobody was told: it died between.
         """
         touched: dict[Balance, None] = {}
+        accounts: dict[Account, None] = {}
         for row in spent:
             if row.budget.period == "call":
                 continue
-            balance = self._account(row.budget, now).opened(row.start)
+            account = self._account(row.budget, now)
+            accounts[account] = None
+            balance = account.opened(row.start)
             balance.spent += row.nano
             balance.told.update(row.told)
+            if row.first:
+                account.floor = max(account.floor, balance.start)
             balance.rate(row.budget)
             touched[balance] = None
         for left in unresolved:
             counted = [(budget, start) for budget, start in left.windows if budget.period != "call"]
             balances = [self._account(budget, now).opened(start) for budget, start in counted]
+            accounts |= dict.fromkeys(balance.account for balance in balances)
             self._take(left.attempt, left.amount, balances)
             self.unknown(left.attempt, now)
-        for account in self._accounts.values():
+        for account in accounts:
             account._turn(now)
+        self._queue.wake(accounts, now)
         return [alert for balance in touched if balance.start <= now < balance.end for alert in balance.due()]
 
     def standing(self, budget: Budget, now: int) -> Standing | None:
@@ -246,13 +253,16 @@ class Book:
         """Those that something was asked of, as they are now."""
         return [account.budget for account in self._accounts.values()]
 
-    def forget(self, budget: str) -> bool:
-        """Drops a budget that will not be used again: of a run that is over, of a key that is revoked. False: something is held there."""
+    def idle(self, budget: str) -> bool:
+        """Whether nothing is held under a budget, and nobody waits there."""
         account = self._accounts.get(budget)
-        if account is None or account.asking or any(balance.holds for balance in account.kept.values()):
-            return False
-        del self._accounts[budget]
-        return True
+        return account is None or not (account.asking or any(balance.holds for balance in account.kept.values()))
+
+    def forget(self, budget: str) -> bool:
+        """Drops a budget that will not be used again, or of which the ledger has all: of a run, of a key that is revoked. False: there is
+        none, or something is held there.
+        """
+        return self.idle(budget) and self._accounts.pop(budget, None) is not None
 
     def beside(self, budgets: Iterable[Budget]) -> list[str]:
         """The attempts whose holds one of these budgets counts, the largest first; unknown ones left out. Walks all holds."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.money.cost import PICO_IN_NANO, bound_of
 from polyglot_cloud.money.tariff import TIERS, dearest_of
 from polyglot_cloud.rows import Model, Price

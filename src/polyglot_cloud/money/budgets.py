@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.money.periods import Period, window
 
 
@@ -75,12 +75,16 @@ def untouched(budget: Budget, at: int, spent: Nano = 0) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What was booked in the window of `budget` that begins at `start`, and the percentages told of it. For `Book.restore`."""
+    """What was booked in the window of `budget` that begins at `start`, and the percentages told of it. For `Book.restore`.
+
+    `first`: of windows before it nothing is told, so a clock that is set back counts in this one.
+    """
 
     budget: Budget
     start: int
     nano: Nano
     told: tuple[int, ...] = ()
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

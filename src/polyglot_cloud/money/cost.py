@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.money.tariff import TIERS, Table, band_of
 from polyglot_cloud.neutral import Usage
 from polyglot_cloud.rows import Price

@@ -10,6 +10,7 @@
     repriced   what a settled attempt costs by a corrected price; nano: the new cost
     alerted    an alert was told; nano: what was spent
     delivered, undelivered    the webhook has taken an alert; or it was given up
+    limited    a run got a limit of its own; nano: the limit. The last one counts
 
 The chain: each entry's hash is SHA-256 (with a key: HMAC-SHA256) over the hash before it and the entry's canonical bytes, which are
 the JSON array [seq, at, kind, attempt, nano, facts], compact, with sorted members.
@@ -25,7 +26,8 @@ from typing import Any, Literal
 from polyglot_cloud import wire
 
 Kind = Literal[
-    "held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced", "alerted", "delivered", "undelivered"
+    "held", "tightened", "settled", "released", "unknown", "freed", "overrun", "repriced", "alerted", "delivered", "undelivered",
+    "limited",
 ]  # fmt: skip
 KINDS: frozenset[Kind] = frozenset(Kind.__args__)  # type: ignore[attr-defined]  # Literal's members, typed nowhere in typing
 Outcome = Literal["complete", "truncated", "cancelled", "failed", "timed_out", "refused"]
@@ -48,7 +50,7 @@ class Entry:
              fallback_from and error. Of `repriced`: replaces (the seq of the entry that it corrects), was (the cost before),
              model, price, cost_source, who, and where it is so unpriced and estimated. Of `alerted`: budget, scope, period,
              percent, limit, start, end. Of `delivered` and `undelivered`: alert (the seq of the alert's entry), tries, and
-             status or why
+             status or why. Of `limited`: scope, tenant, run, alerts
     at       Unix microseconds; the journal's own clock where it is 0
     seq      1, 2, 3, ... given by the journal
     """

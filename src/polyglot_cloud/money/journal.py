@@ -39,8 +39,8 @@ RETRY = 1.0
 """Seconds between two tries to write where the last one failed."""
 OWED = 100_000
 """Entries kept for the time when writing works again."""
-FORGOTTEN: frozenset[Kind] = frozenset({"held", "tightened"})
-"""Kinds that are not kept where they cannot be written: the call is refused, or the larger bound stands."""
+FORGOTTEN: frozenset[Kind] = frozenset({"held", "tightened", "limited"})
+"""Kinds that are not kept where they cannot be written: who asked is told no, or the larger bound stands."""
 
 
 def microseconds() -> int:

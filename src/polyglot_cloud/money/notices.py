@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from polyglot_cloud import wire
-from polyglot_cloud.money.amounts import LARGEST, Nano, shown
+from polyglot_cloud.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.budgets import Alert
 from polyglot_cloud.money.entries import Entry
 from polyglot_cloud.money.periods import window

@@ -1,13 +1,15 @@
 """Opens the till on a database: what was spent before counts on, and what a crash left open counts at its bound."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
+from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget, Spent, Standing, untouched
+from polyglot_cloud.money.caps import Run, RunPast, budgets_of
 from polyglot_cloud.money.journal import Journal, microseconds
 from polyglot_cloud.money.periods import Window, window
 from polyglot_cloud.money.till import MICRO, Till
@@ -15,15 +17,28 @@ from polyglot_cloud.money.till import MICRO, Till
 if TYPE_CHECKING:
     from polyglot_cloud.money.store import Attempt
 
-_AXES = ("provider", "tenant", "key", "run")
+_AXES = ("provider", "tenant", "key")
 
 
 def open_till(
-    path: Path, budgets: Sequence[Budget], *, unbooked: bool = False, clock: Callable[[], int] = microseconds
+    path: Path,
+    caps: Sequence[BudgetRow],
+    *,
+    unbooked: bool = False,
+    before_send: bool = False,
+    key: bytes | None = None,
+    synchronous: str = "NORMAL",
+    clock: Callable[[], int] = microseconds,
 ) -> Till:
-    """Blocks while it opens. Raises LedgerError: the file cannot be used, or another process has it."""
-    journal = Journal(path, clock=clock)
-    till = Till(Book(clock), journal, budgets, clock=clock, unbooked=unbooked, recall=Recall(path, clock))
+    """`caps` are those of the process and of providers; `key` and `synchronous` are the journal's, the rest is the till's.
+
+    Blocks while it opens. Raises LedgerError: the file cannot be used, or another process has it.
+    """
+    journal = Journal(path, key=key, synchronous=synchronous, clock=clock)
+    budgets, runs = budgets_of(caps)
+    till = Till(
+        Book(clock), journal, budgets, clock=clock, unbooked=unbooked, before_send=before_send, recall=Recall(path, clock), runs=runs
+    )  # fmt: skip
     till.remember(budgets)
     return till
 
@@ -39,9 +54,9 @@ class Glance:
         self._clock = clock
         self._recall = None if path is None else Recall(path, clock)
 
-    def applying(self, provider: str, own: Sequence[Budget] = ()) -> tuple[Budget, ...]:
+    def applying(self, provider: str) -> tuple[Budget, ...]:
         named = "process", f"provider:{provider}"
-        return (*(budget for budget in self._budgets if budget.scope in named), *own)
+        return tuple(budget for budget in self._budgets if budget.scope in named)
 
     def standing(self, budget: Budget) -> Standing:
         spent = 0 if self._recall is None else self._recall([budget])[0].nano
@@ -59,21 +74,13 @@ class Recall:
 
     def __call__(self, budgets: Iterable[Budget]) -> list[Spent]:
         """Attempts that nobody knows the end of are in it, at their bounds."""
-        now = self._clock()
-        told = self._store.alerts()
-        found = []
-        for budget in budgets:
-            span = window(budget.period, now // MICRO, self.zone(budget))
-            percents = tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))
-            found.append(Spent(budget, span.start, max(self._sums(budget, span)), percents))
-        return found
-
-    def _sums(self, budget: Budget, span: Window) -> tuple[Nano, Nano]:
-        """What its scope has spent in the window; and what was held under this very budget: of a tenant's, by the tenants below it too."""
-        axis, value = _axis(budget)
-        end = None if span.end is None else span.end * MICRO
-        spent = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
-        return spent, self._store.counted(budget.id, span.start)
+        now, budgets = self._clock() // MICRO, list(budgets)
+        told = self._store.alerts({budget.id for budget in budgets})
+        return [
+            Spent(budget, span.start, self._spent(budget, span), _percents(told, budget, span), first=number == 0)
+            for budget in budgets
+            for number, span in enumerate(self._spans(budget, now))
+        ]
 
     def less(self, budget: Budget, freed: "Attempt") -> tuple[int, Nano]:
         """(a window's start, by how much less the budget counts there) since an attempt that counted at its bound was freed."""
@@ -89,6 +96,42 @@ class Recall:
     @staticmethod
     def zone(budget: Budget) -> ZoneInfo:
         return ZoneInfo(budget.zone)
+
+    def _sums(self, budget: Budget, span: Window) -> tuple[Nano, Nano]:
+        """What its scope has spent in the window; and what was held under this very budget: of a tenant's, by the tenants below it too."""
+        axis, value = _axis(budget)
+        end = None if span.end is None else span.end * MICRO
+        spent = self._store.spent(axis, value, span.start * MICRO, end)  # type: ignore[arg-type]  # one of _AXES
+        return spent, self._store.counted(budget.id, span.start)
+
+    def _spans(self, budget: Budget, now: int) -> list[Window]:
+        """The running window, and those after it in which there is something: the clock may have been set back, and will be set right."""
+        zone = self.zone(budget)
+        running = window(budget.period, now, zone)
+        later = {window(budget.period, start, zone) for start in self._store.starts(budget.id, running.start)}
+        return [running, *sorted(later - {running})]
+
+    def _spent(self, budget: Budget, span: Window) -> Nano:
+        return max(self._sums(budget, span))
+
+    def has_limits(self) -> bool:
+        return self._store.has_limits()
+
+    def run(self, run: Run, budgets: Mapping[str, Budget]) -> RunPast:
+        """One look at the file: this is on the way of a run's first call."""
+        named = {budget.id for budget in budgets.values()} | {run.limited(0, ()).id}
+        limit, sums, told = self._store.run(run.tenant, run.name, run.scope, named)
+
+        def spent(scope: str, budget: Budget) -> Spent:
+            nano = sum(each.nano for each in sums if scope in {"process", *each.holders} or scope.startswith("tenant:"))
+            return Spent(budget, 0, nano, tuple(percent for id_, percent in told if id_ == budget.id))
+
+        found = tuple(spent(scope, budget) for scope, budget in budgets.items())
+        return RunPast(found, spent("process", run.limited(*limit)) if limit else None)
+
+
+def _percents(told: set[tuple[str, int, int]], budget: Budget, span: Window) -> tuple[int, ...]:
+    return tuple(percent for id_, start, percent in told if (id_, start) == (budget.id, span.start))
 
 
 def _axis(budget: Budget) -> tuple[str | None, str | None]:

@@ -31,7 +31,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 
 from polyglot_cloud.money.compiled import Compiled
 from polyglot_cloud.money.entries import Kind
-from polyglot_cloud.money.schema import KEEP, PROJECTED, PROJECTIONS, alerts, attempts, balances, journal, kept
+from polyglot_cloud.money.schema import KEEP, PROJECTED, PROJECTIONS, alerts, attempts, balances, journal, kept, limits
 
 STRIDE = 20_000
 """Entries that one transaction takes where nobody waits for another."""
@@ -154,6 +154,26 @@ def _alerted() -> Insert:
     return insert(alerts).from_select([*names, "at"], source).on_conflict_do_nothing()
 
 
+def _limited() -> Insert:
+    last = (
+        select(
+            _fact("$.scope").label("scope"),
+            journal.c.nano,
+            _fact("$.alerts").label("alerts"),
+            journal.c.at,
+            func.max(journal.c.seq),
+        )
+        .where(_of("limited"))
+        .group_by(literal_column("1"))
+        .subquery()
+    )
+    source = select(last.c.scope, last.c.nano, last.c.alerts, last.c.at).where(literal_column("1") == 1)
+    statement = insert(limits).from_select(["scope", "nano", "alerts", "at"], source)
+    return statement.on_conflict_do_update(
+        index_elements=["scope"], set_={name: statement.excluded[name] for name in ("nano", "alerts", "at")}
+    )
+
+
 def contributions(source: FromClause = attempts) -> Select[Any]:
     """(budget, start, scope, spent, held) of attempts, summed: what each adds to the budgets that it was held under."""
     budget = func.json_each(source.c.budgets).table_valued("value")
@@ -195,6 +215,7 @@ STEPS: tuple[tuple[Sequence[Kind], Insert | Update], ...] = (
     (["repriced"], _repriced()),
     (_MONEY, _booked(+1)),
     (["alerted"], _alerted()),
+    (["limited"], _limited()),
 )
 """In this order, each where the run has an entry of one of its kinds."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from polyglot_cloud import wire
-from polyglot_cloud.money.amounts import LARGEST, Nano
+from polyglot_cloud.amounts import LARGEST, Nano
 from polyglot_cloud.money.cost import bound_of, cost_of
 from polyglot_cloud.money.entries import Entry
 from polyglot_cloud.money.journal import Journal

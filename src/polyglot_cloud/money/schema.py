@@ -88,7 +88,16 @@ alerts = Table(
     Column("at", Integer, nullable=False),
 )
 
-PROJECTIONS = (attempts, balances, alerts)
+limits = Table(
+    "limits",
+    TABLES,
+    Column("scope", Text, primary_key=True),  # of a run
+    Column("nano", Integer, nullable=False),
+    Column("alerts", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+)
+
+PROJECTIONS = (attempts, balances, alerts, limits)
 """What can be made anew from the journal."""
 
 MIGRATIONS: list[tuple[str, ...]] = [
@@ -120,9 +129,12 @@ MIGRATIONS: list[tuple[str, ...]] = [
         ),
     ),
     ("CREATE INDEX journal_alerts ON journal (at) WHERE kind IN ('alerted', 'delivered', 'undelivered')",),
+    (
+        "CREATE TABLE limits (scope TEXT NOT NULL PRIMARY KEY, nano INTEGER NOT NULL, alerts TEXT NOT NULL, at INTEGER NOT NULL)",
+    ),
 ]
 """What leads from version n to n + 1 stands at index n. Version 1: the journal alone; 2: what is read out of it; 3: an index for
-the alerts that are owed.
+the alerts that are owed; 4: limits of runs.
 """
 
 VERSION = "version"

@@ -5,14 +5,14 @@ stands in the projections after `Journal.refresh()`; without it they are behind 
 thousand entries.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, select
 
 from polyglot_cloud import wire
 from polyglot_cloud.money.database import FAILURES, explained, reading, writing
@@ -27,6 +27,7 @@ from polyglot_cloud.money.schema import (
     attempts,
     balances,
     journal,
+    limits,
     migrate,
     version_of,
 )
@@ -79,6 +80,34 @@ class Cost:
     unpriced: int
 
 
+@dataclass(frozen=True, slots=True)
+class OfRun:
+    """What was spent in a run with one key at one provider; nano-dollars."""
+
+    key: str | None
+    provider: str | None
+    nano: int
+
+    @property
+    def holders(self) -> tuple[str, str]:
+        """Whose caps it counts under, besides the process's and tenants'."""
+        return f"key:{self.key}", f"provider:{self.provider}"
+
+
+_COUNTED = case(
+    (attempts.c.state == "settled", attempts.c.cost),
+    (attempts.c.state.in_(["held", "unknown"]), attempts.c.bound),
+    else_=0,
+)
+"""What an attempt adds to what was spent."""
+_LIMIT = select(limits.c.nano, limits.c.alerts).where(limits.c.scope == bindparam("scope"))
+_IN_RUN = (
+    select(attempts.c.key, attempts.c.provider, func.sum(_COUNTED))
+    .where(attempts.c.run == bindparam("of_run"), attempts.c.tenant.is_not_distinct_from(bindparam("of_tenant")))
+    .group_by(attempts.c.key, attempts.c.provider)
+)
+_TOLD = select(alerts.c.budget, alerts.c.percent).where(alerts.c.budget.in_(bindparam("budgets", expanding=True)))
+"""Made once: a run's first call waits for them."""
 _held = journal.alias("held_entry")
 _ended = journal.alias("ended_entry")
 _WHOLE = select(
@@ -124,10 +153,29 @@ class Store:
             rows = connection.execute(select(balances).order_by(balances.c.budget, balances.c.start))
             return [Balance(*row) for row in rows]
 
-    def alerts(self) -> set[tuple[str, int, int]]:
-        """(budget, window's start, percent) of each alert that was told."""
+    def alerts(self, of: Collection[str] | None = None) -> set[tuple[str, int, int]]:
+        """(budget, window's start, percent) of each alert that was told; `of`: of these budgets alone."""
+        query = select(alerts) if of is None else select(alerts).where(alerts.c.budget.in_(of))
         with self.connection() as connection:
-            return {(row.budget, row.start, row.percent) for row in connection.execute(select(alerts))}
+            return {(row.budget, row.start, row.percent) for row in connection.execute(query)}
+
+    def run(
+        self, tenant: str | None, run: str, scope: str, budgets: Collection[str]
+    ) -> tuple[tuple[int, tuple[int, ...]] | None, list[OfRun], set[tuple[str, int]]]:
+        """The limit of its own that a run got, with the percents at which it is told; what was spent in it by key and provider; and which
+        percents of which of `budgets` were told.
+        """
+        with self.connection() as connection:
+            row = connection.execute(_LIMIT, {"scope": scope}).one_or_none()
+            found = [OfRun(*each) for each in connection.execute(_IN_RUN, {"of_run": run, "of_tenant": tenant})]
+            told = connection.execute(_TOLD, {"budgets": list(budgets)}) if found else ()
+            percents = {(each.budget, each.percent) for each in told}
+        return None if row is None else (row.nano, tuple(wire.decode(row.alerts))), found, percents
+
+    def has_limits(self) -> bool:
+        """Whether any run ever got a limit of its own."""
+        with self.connection() as connection:
+            return connection.execute(select(limits.c.scope).limit(1)).first() is not None
 
     def attempt(self, id_: str) -> Attempt | None:
         with self.connection() as connection:
@@ -158,17 +206,12 @@ class Store:
 
         What a budget that is new finds spent already. `axis` None: of the whole process.
         """
-        counted = case(
-            (attempts.c.state == "settled", attempts.c.cost),
-            (attempts.c.state.in_(["held", "unknown"]), attempts.c.bound),
-            else_=0,
-        )
         within = [attempts.c.held_at >= start]
         within += [attempts.c.held_at < end] if end is not None else []
         within += [attempts.c[axis] == value] if axis is not None else []
         with self.connection() as connection:
             return int(
-                connection.execute(select(func.coalesce(func.sum(counted), 0)).where(and_(*within))).scalar_one()
+                connection.execute(select(func.coalesce(func.sum(_COUNTED), 0)).where(and_(*within))).scalar_one()
             )
 
     def counted(self, budget: str, start: int) -> int:
@@ -177,6 +220,12 @@ class Store:
         with self.connection() as connection:
             row = connection.execute(select(balances.c.spent + balances.c.held).where(*within)).one_or_none()
             return 0 if row is None else int(row[0])
+
+    def starts(self, budget: str, after: int) -> list[int]:
+        """The later windows of a budget under which something was held: their starts in Unix seconds."""
+        query = select(balances.c.start).where(balances.c.budget == budget, balances.c.start > after)
+        with self.connection() as connection:
+            return list(connection.execute(query).scalars())
 
     def costs(self, start: int, end: int, by: Sequence[Axis] = (), **only: str) -> list[Cost]:
         """Settled attempts begun in [start, end) microseconds, summed by `by`, dearest first; `only`: of one tenant, key, run, ..."""

@@ -1,7 +1,7 @@
 """The one door to the money: what an attempt may cost is set aside before it is sent, and what it did cost is booked after it.
 
     tab = await till.open(facts, bound, budgets)    refused here, or held in memory; written while the provider works
-    await tab.written()                             before a byte of the answer leaves
+    await tab.written()                             before a byte of the answer leaves; with `before_send` it is by then
     tab.settle(cost, facts)                         or tab.release(facts), once; a second word changes nothing
 
 The journal is the truth, the book what this process knows of it. The ledger's failures are the journal's to report; a call whose hold
@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud import wire
+from polyglot_cloud.amounts import LARGEST, Nano, shown
 from polyglot_cloud.errors import BudgetHeld, BudgetSpent, LedgerDown, Unbounded
+from polyglot_cloud.grants import BudgetRow, Cap
 from polyglot_cloud.money.admission import Admission, Loose, Terms
-from polyglot_cloud.money.amounts import LARGEST, Nano, shown
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.bounds import Bound
 from polyglot_cloud.money.budgets import Alert, Budget, Standing, untouched
+from polyglot_cloud.money.caps import Caps, Run
 from polyglot_cloud.money.commits import Commit
-from polyglot_cloud.money.entries import NOTHING, AttemptIds, Line, Outcome, line_of, spelled
+from polyglot_cloud.money.entries import NOTHING, AttemptIds, Entry, Line, Outcome, line_of, spelled
 from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.journal import Journal
 from polyglot_cloud.money.notices import Notice
@@ -55,31 +57,40 @@ class Till:
         *,
         clock: Callable[[], int],
         unbooked: bool = False,
+        before_send: bool = False,
         patience: int = PATIENCE,
         recall: "Recall | None" = None,
+        runs: Sequence[BudgetRow] = (),
     ) -> None:
-        """`recall` tells what was spent under budgets before this process; None: nothing was."""
+        """`recall` tells what was spent under budgets before this process; None: nothing was. `runs` are caps of the period "run".
+
+        unbooked     calls go on where the ledger cannot be written
+        before_send  a hold is written before its attempt is sent, not while the provider works
+        """
         self._book = book
         self._journal = journal
-        self._budgets = {
-            scope: tuple(each for each in budgets if each.scope == scope) for scope in {b.scope for b in budgets}
-        }
-        self._applying: dict[str, tuple[Budget, ...]] = {}
+        self._budgets = tuple(budgets)
         self._ids = AttemptIds(clock)
         self._clock = clock
         self._unbooked = unbooked
+        self._before_send = before_send
         self._admission = Admission(book, clock, patience)
         self._recall = recall
         self._listening: list[Callable[[Notice], None]] = []
+        self._caps = Caps(
+            book, budgets, runs, past=recall, refresh=self._refreshed, tell=self._tell, clock=clock
+        )  # fmt: skip
 
     def remember(self, budgets: Iterable[Budget]) -> None:
-        """Lets what was spent under these budgets before count on. To be called before they are used, once for each; may take a query."""
-        counted = [budget for budget in budgets if budget.period != "call"]
-        if self._recall is not None and counted:
-            now = self._clock()
-            alerts = self._book.restore(self._recall(counted), (), now)
-            if alerts:
-                self._journal.put([self._alerted(alert, now) for alert in alerts])
+        """Lets what was spent under these budgets of the start before count on. Blocks."""
+        self._caps.remember(budgets)
+
+    async def _refreshed(self) -> None:
+        await self._journal.refresh()
+
+    def _tell(self, alerts: list[Alert]) -> None:
+        now = self._clock()
+        self._journal.put([self._alerted(alert, now) for alert in alerts])
 
     def receipts(self, folder: Path) -> "Follower":
         """Keeps the files of receipts up to date until it is closed, which is to be after the till."""
@@ -109,7 +120,7 @@ class Till:
     @property
     def own(self) -> tuple[Budget, ...]:
         """The budgets of the process and of providers."""
-        return tuple(budget for budgets in self._budgets.values() for budget in budgets)
+        return self._budgets
 
     def close(self) -> None:
         """Writes what is waiting, and lets the ledger go. Blocks."""
@@ -124,13 +135,41 @@ class Till:
         """Attempts that a crash had left open: `polyglot-cloud ledger unknown` lists them."""
         return self._journal.swept
 
-    def applying(self, provider: str, own: Sequence[Budget]) -> tuple[Budget, ...]:
-        """The budgets that a call to this provider must keep."""
-        ours = self._applying.get(provider)
-        if ours is None:
-            ours = (*self._budgets.get("process", ()), *self._budgets.get(f"provider:{provider}", ()))
-            self._applying[provider] = ours
-        return (*ours, *own) if own else ours
+    async def applying(self, provider: str, own: Sequence[BudgetRow], run: Run | None) -> tuple[Budget, ...]:
+        """The budgets that a call to this provider must keep, `own` those of its key and tenants. At first sight of one the ledger is asked
+        what was spent under it, in a thread. Raises LedgerDown.
+        """
+        found = self._caps.known(provider, own, run)
+        if found is not None:
+            return found
+        try:
+            return await self._caps.learn(provider, own, run)
+        except LedgerError as error:
+            if not self._unbooked:
+                raise LedgerDown(f"{error} No call is sent whose budgets are not known.") from error
+            log.error("a call goes on under the process's and the provider's budgets alone: %s", error)  # noqa: TRY400  # the text has it all
+            return self._caps.known(provider, (), None) or ()
+
+    async def limit(self, run: Run, cap: Cap) -> None:
+        """What this run may spend in all, from now on; it takes the place of the limit that was set before. What it spent already counts.
+
+        The ledger keeps it. Raises LedgerDown; ValueError for a cap of another period than "once".
+        """
+        if cap.period != "once":
+            raise ValueError(f"a run's own limit is never renewed: its period is once, not {cap.period}")
+        facts = {"scope": run.scope, "tenant": run.tenant, "run": run.name, "alerts": list(cap.alerts)}
+        try:
+            await self._journal.append(Entry("limited", "", cap.limit, facts, self._clock()))
+            await self._caps.limit(run, cap)
+        except LedgerError as error:
+            raise LedgerDown(f"{error} The limit of this run was not set.") from error
+
+    async def standings(self, run: Run) -> list[Standing]:
+        """How a run stands: under what the process allows every run, and under its own limit. Raises LedgerDown."""
+        try:
+            return await self._caps.standings(run)
+        except LedgerError as error:
+            raise LedgerDown(str(error)) from error
 
     def standing(self, budget: Budget) -> Standing:
         """How a budget stands now."""
@@ -155,6 +194,15 @@ class Till:
         except BaseException:
             self._book.release(attempt, self._clock())  # an entry that no journal holds: nobody else would let it go
             raise
+        if self._before_send:
+            try:
+                await tab.written()
+            except LedgerDown:
+                self._book.release(attempt, self._clock())  # there is no entry, and nothing was sent
+                raise
+            except BaseException:
+                tab.release("cancelled", {})
+                raise
         if budgets and bound is not None and terms is not None and not bound.told:
             self._admission.loose[attempt] = Loose(bound, terms, tab.tighten)
         return tab
@@ -226,12 +274,15 @@ class Till:
             self._book.release(tab.attempt, now)
         self._journal.add([("released", tab.attempt, 0, spelled(facts), now)])
 
-    async def committed(self, written: Commit) -> None:
+    async def committed(self, tab: "Tab", written: Commit) -> None:
         try:
             await written
         except LedgerError as error:
             if not self._unbooked:
                 raise LedgerDown(f"{error} The call is not answered, since it could not be booked.") from error
+            if not tab.unbooked:
+                log.error("attempt %s goes on unbooked: %s", tab.attempt, error)  # noqa: TRY400  # the text has it all
+            tab.unbooked = True
 
 
 def _bookable(nano: Nano) -> Nano:
@@ -240,9 +291,9 @@ def _bookable(nano: Nano) -> Nano:
 
 
 class Tab:
-    """What one attempt holds. `attempt` is its receipt's id."""
+    """What one attempt holds. `attempt` is its receipt's id; `unbooked`: its hold could not be written, and it goes on all the same."""
 
-    __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held")
+    __slots__ = ("_closed", "_till", "_written", "attempt", "bound", "held", "unbooked")
 
     def __init__(self, till: Till, attempt: str, bound: Bound | None, written: Commit, *, held: bool) -> None:
         self._till = till
@@ -251,11 +302,12 @@ class Tab:
         self.attempt = attempt
         self.bound = bound
         self.held = held
+        self.unbooked = False
 
     async def written(self) -> None:
         """Returns once the hold survives the end of this process. Raises LedgerDown."""
         if not self._written.stands:
-            await self._till.committed(self._written)
+            await self._till.committed(self, self._written)
 
     def tighten(self, bound: Bound) -> bool:
         """A truer bound was found. False: it is too late."""

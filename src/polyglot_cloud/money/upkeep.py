@@ -50,7 +50,7 @@ class Upkeep:
         quiet = [budget for budget in budgets if found[budget.id] is None and budget.period != "call"]
         await self._journal.refresh()
         recalled = await asyncio.to_thread(self._recall, quiet)
-        spent: dict[str, Spent] = {row.budget.id: row for row in recalled}
+        spent: dict[str, Spent] = {row.budget.id: row for row in recalled if row.first}
         return [found[budget.id] or self._told(budget, spent.get(budget.id), now) for budget in budgets]
 
     def _told(self, budget: Budget, spent: Spent | None, now: int) -> Standing:

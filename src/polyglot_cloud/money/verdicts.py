@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from polyglot_cloud.money.amounts import Nano, shown
+from polyglot_cloud.amounts import Nano, shown
 from polyglot_cloud.money.balances import Balance
 from polyglot_cloud.money.budgets import Budget
 
+_EVERY = {"once": "never renewed"}
 LAST = 2**63
 """The number in line of whoever has not come yet."""
 
@@ -42,7 +43,7 @@ class Refusal(Exception):
     @property
     def figures(self) -> str:
         return (
-            f"budget {self.budget.id} ({self.budget.scope}, per {self.budget.period}): "
+            f"budget {self.budget.id} ({self.budget.scope}, {_EVERY.get(self.budget.period, f'per {self.budget.period}')}): "
             f"{shown(self.spent)} spent and {shown(self.held)} held of {shown(self.limit)}"
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from polyglot_cloud.money.amounts import shown
+from polyglot_cloud.amounts import shown
 from polyglot_cloud.money.journal import Journal
 
 if TYPE_CHECKING:

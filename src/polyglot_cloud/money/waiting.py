@@ -10,7 +10,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from polyglot_cloud.money.amounts import Nano
+from polyglot_cloud.amounts import Nano
 from polyglot_cloud.money.balances import FOREVER, MICRO, Account, Balance, Timer
 from polyglot_cloud.money.verdicts import judge, queue_full
 

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from polyglot_cloud.amounts import shown
 from polyglot_cloud.errors import BadRequest, UnknownPath
-from polyglot_cloud.money.amounts import shown
 from polyglot_cloud.money.views import Views, receipt
 
 LONGEST = 366

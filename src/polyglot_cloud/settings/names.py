@@ -13,9 +13,9 @@ PREFIX = "POLYGLOT_"
 ENVIRONMENT_ONLY = tuple(f"{PREFIX}{name}" for name in ("ENV_FILE", "SANDBOX_DELAY_MS", "VENV"))
 """Read before there is a `.env` file, or by what reads none: the sandbox's stand-ins and the scripts."""
 
-BUDGET_PERIODS: tuple[Period, ...] = ("day", "week", "month")
+BUDGET_PERIODS: tuple[Period, ...] = ("day", "week", "month", "run")
 """Those that a variable can cap; the configuration file knows more."""
-OF_A_BUDGET = re.compile(rf"{PREFIX}BUDGET_([A-Z0-9_]+)_USD_PER_(?:DAY|WEEK|MONTH)")
+OF_A_BUDGET = re.compile(rf"{PREFIX}BUDGET_([A-Z0-9_]+)_USD_PER_(?:DAY|WEEK|MONTH|RUN)")
 
 
 def stem(provider: str) -> str:

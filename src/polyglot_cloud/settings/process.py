@@ -21,6 +21,9 @@ WhenRetired = Literal["refuse", "successor", "pass"]
 WhichTransport = Literal["auto", "native", "httpx"]
 OnOff = Literal["on", "off"]
 Ledger = Literal["auto", "on", "off"]
+Synchronous = Literal["normal", "full"]
+WhenHeld = Literal["while_waiting", "before_send"]
+WhenUnbooked = Literal["refuse", "allow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,12 @@ class Settings(BaseSettings):
     allowed_hosts: values.Hosts = ()
     allowed_origins: values.Origins = ()
     config: values.FilePath | None = None
-    admin_key: values.AdminKey | None = None
+    admin_key: values.OwnSecret | None = None
     admin_port: values.Port = 8119
     budget_usd_per_day: values.Usd | None = None
     budget_usd_per_week: values.Usd | None = None
     budget_usd_per_month: values.Usd | None = None
+    budget_usd_per_run: values.Usd | None = None
     provider_budgets: dict[str, values.Usd] = Field(default_factory=dict)
     budget_zone: values.Zone = "UTC"
     budget_clamp: Annotated[OnOff, values.choice("on", "off")] = "on"
@@ -62,6 +66,10 @@ class Settings(BaseSettings):
     data_dir: values.FilePath = Path("artifacts")
     receipts_dir: values.FilePath = Path("artifacts/costs")
     ledger: Annotated[Ledger, values.choice("auto", "on", "off")] = "auto"
+    ledger_key: values.OwnSecret | None = None
+    ledger_synchronous: Annotated[Synchronous, values.choice("normal", "full")] = "normal"
+    hold: Annotated[WhenHeld, values.choice("while_waiting", "before_send")] = "while_waiting"
+    unbooked: Annotated[WhenUnbooked, values.choice("refuse", "allow")] = "refuse"
     log_level: Annotated[LogLevel, values.choice("debug", "info", "warning", "error")] = "info"
     catalog: values.FilePath | None = None
     aliases: values.Aliases = Field(default_factory=dict)

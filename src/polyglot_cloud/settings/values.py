@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf
 
-from polyglot_cloud import grants, wire
+from polyglot_cloud import amounts, grants, wire
 from polyglot_cloud import hosts as hosts_
 from polyglot_cloud.addresses import Allowed
 from polyglot_cloud.rows import TIERS
@@ -28,8 +28,7 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _DAY = 86_400.0
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _OWN_PORTS = {"http": "80", "https": "443"}
-_USD = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_SHORTEST_ADMIN_KEY = 32
+_SHORTEST_SECRET = 32
 _SHORTEST_SIGNING_SECRET = 16
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _HOST_ADDRESS = re.compile(r"[0-9a-f:.]+(?:%[a-z0-9]+)?")
@@ -70,12 +69,13 @@ def some_seconds(value: Any) -> float:
 
 def usd(value: Any) -> int:
     """Nano-dollars, exactly: 10, 10.50, 0.000000001. More than none: a budget of zero would refuse every call."""
-    example = "an amount in US dollars such as 10 or 10.50, with at most nine decimals"
-    if isinstance(value, bool | float) or not _USD.fullmatch(
-        digits := f"{value:f}" if isinstance(value, Decimal) else str(value).strip()
-    ):
-        raise ValueError(f"must be {example}")
-    nano = int(Decimal(digits).scaleb(9))
+    reason = "must be an amount in US dollars such as 10 or 10.50, with at most nine decimals"
+    if isinstance(value, bool | float):
+        raise ValueError(reason)  # noqa: TRY004  pydantic reports a ValueError and lets a TypeError through
+    try:
+        nano = amounts.usd(f"{value:f}" if isinstance(value, Decimal) else str(value).strip())
+    except ValueError:
+        raise ValueError(reason) from None
     if nano == 0:
         raise ValueError("must be more than zero")
     return nano
@@ -83,20 +83,19 @@ def usd(value: Any) -> int:
 
 def shown_usd(nano: int) -> str:
     """The amount as `usd` reads it, with two decimals at least: 10500000000 -> "10.50"."""
-    whole, rest = divmod(nano, 10**9)
-    return f"{whole}.{f'{rest:09}'.rstrip('0'):0<2}"
+    return amounts.shown(nano).removeprefix("$")
 
 
 def zone(value: Any) -> str:
     return grants.zone(str(value).strip())
 
 
-def admin_key(value: Any) -> Secret:
-    """Whoever has it makes keys and raises budgets, so it must not be guessed."""
+def own_secret(value: Any) -> Secret:
+    """A secret of the gateway's own: whoever has it makes keys and raises budgets, or another ledger that fits. It must not be guessed."""
     found = secret.read(str(value), "")
-    if found.key is None or len(found.key.reveal()) < _SHORTEST_ADMIN_KEY:
+    if found.key is None or len(found.key.reveal()) < _SHORTEST_SECRET:
         raise ValueError(
-            f"must be at least {_SHORTEST_ADMIN_KEY} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
+            f"must be at least {_SHORTEST_SECRET} characters of visible ASCII; `openssl rand -hex 32` makes a good one"
         )
     return found.key
 
@@ -247,7 +246,7 @@ Seconds = Annotated[float, BeforeValidator(seconds)]
 SomeSeconds = Annotated[float, BeforeValidator(some_seconds)]
 Usd = Annotated[int, BeforeValidator(usd)]
 Zone = Annotated[str, BeforeValidator(zone)]
-AdminKey = Annotated[InstanceOf[Secret], BeforeValidator(admin_key)]
+OwnSecret = Annotated[InstanceOf[Secret], BeforeValidator(own_secret)]
 Webhook = Annotated[InstanceOf[Secret], BeforeValidator(webhook)]
 SigningSecret = Annotated[InstanceOf[Secret], BeforeValidator(signing_secret)]
 Percents = Annotated[tuple[int, ...], BeforeValidator(percents)]

@@ -1,18 +1,15 @@
 """The store of tenants and keys: each method that changes something is one transaction, with one audit row that holds no secret."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, event, func, insert, inspect, select, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from polyglot_cloud import grants, wire
-from polyglot_cloud.grants import BrokenLineage, Grant, Hash, KeyRow, TenantRow, lineage, plain
+from polyglot_cloud import grants
+from polyglot_cloud.grants import BrokenLineage, Grant, Hash, KeyRow, TenantRow, lineage
 from polyglot_cloud.tenancy import keys as making
+from polyglot_cloud.tenancy.database import connect, connection_of, transaction
 from polyglot_cloud.tenancy.records import (
     UNCHANGED,
     Audited,
@@ -21,9 +18,23 @@ from polyglot_cloud.tenancy.records import (
     NewKey,
     NotThere,
     Snapshot,
-    StoreUnusable,
     TenancyError,
     Unchanged,
+)
+from polyglot_cloud.tenancy.rows import (
+    holds,
+    key_of,
+    key_values,
+    living,
+    note,
+    one_of,
+    plain_key,
+    plain_tenant,
+    stored_key,
+    stored_keys,
+    stored_tenants,
+    tenant_of,
+    tenant_values,
 )
 from polyglot_cloud.tenancy.schema import MIGRATION, key_hashes, keys, metadata, tenancy_audit, tenants
 
@@ -34,56 +45,6 @@ Clock = Callable[[], int]
 
 _MARK = "SELECT max(seq) FROM tenancy_audit"
 """Asked several times a second, so without the steps that build it."""
-BUSY_MS = 5000
-"""How long a change waits for another process's."""
-
-
-def connect(path: Path) -> Engine:
-    """The database at `path`, made for its owner alone where it is not there, with the tables. Raises StoreUnusable."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise StoreUnusable(f"the database {path} cannot be used: {error.strerror}") from None
-    engine = create_engine(URL.create("sqlite", database=str(path)), isolation_level="AUTOCOMMIT")
-    event.listen(engine, "connect", _prepare)
-    try:
-        with _connection(engine) as connection, _transaction(connection):
-            if not inspect(connection).has_table(tenants.name):
-                for statement in MIGRATION:
-                    connection.exec_driver_sql(statement)
-    except StoreUnusable as error:
-        engine.dispose()
-        raise StoreUnusable(f"{path}: {error}") from None
-    return engine
-
-
-def _prepare(connection: Any, _: object) -> None:
-    """FULL: changes are rare, and a revoke has to outlive the power."""
-    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-@contextmanager
-def _connection(engine: Engine) -> Iterator[Connection]:
-    """Raises StoreUnusable with the driver's own words, which name no value."""
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except DatabaseError as error:
-        raise StoreUnusable(f"the database cannot be used: {error.orig}") from None
-
-
-@contextmanager
-def _transaction(connection: Connection, kind: str = "IMMEDIATE") -> Iterator[Connection]:
-    """IMMEDIATE takes the right to write before anything is read, so that what a change was decided on is still so when it is made."""
-    connection.exec_driver_sql(f"BEGIN {kind}")
-    try:
-        yield connection
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
-        raise
-    connection.exec_driver_sql("COMMIT")
 
 
 class Store:
@@ -104,7 +65,7 @@ class Store:
 
     def mark(self) -> int:
         """The number of the last change, 0 before the first."""
-        with _connection(self._engine) as connection:
+        with connection_of(self._engine) as connection:
             return connection.exec_driver_sql(_MARK).scalar() or 0
 
     def read(self) -> Snapshot:
@@ -116,8 +77,8 @@ class Store:
             found_keys = connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id)).all()
             return Snapshot(
                 connection.scalar(select(func.max(tenancy_audit.c.seq))) or 0,
-                tuple(_tenant(row) for row in connection.execute(select(tenants).order_by(tenants.c.id))),
-                tuple(_key(row, tuple(hashes[row.id])) for row in found_keys),
+                tuple(tenant_of(row) for row in connection.execute(select(tenants).order_by(tenants.c.id))),
+                tuple(key_of(row, tuple(hashes[row.id])) for row in found_keys),
             )
 
     def tenants(self) -> list[TenantRow]:
@@ -126,7 +87,7 @@ class Store:
 
     def tenant(self, tenant: str) -> TenantRow:
         """Raises NotThere."""
-        return _there(self._everyone(self.read()), tenant)
+        return one_of(self._everyone(self.read()), tenant)
 
     def keys(self, tenant: str | None = None) -> list[KeyRow]:
         """All keys, revoked and expired ones too, or those of one tenant; the declared ones first."""
@@ -142,7 +103,7 @@ class Store:
 
     def audit(self, limit: int = 100) -> list[Audited]:
         """The last changes, the newest first."""
-        with _connection(self._engine) as connection:
+        with connection_of(self._engine) as connection:
             rows = connection.execute(select(tenancy_audit).order_by(tenancy_audit.c.seq.desc()).limit(limit))
             return [Audited(*row) for row in rows]
 
@@ -158,12 +119,12 @@ class Store:
             raise TenancyError(f"a tenant's name {error}") from None
         with self._changing() as (connection, now):
             new = TenantRow(tenant, title, parent, grant or Grant(), created_at=now)
-            snapshot = _snapshot(connection)
+            snapshot = stored_tenants(connection)
             if any(each.id == tenant for each in (*snapshot, *self._declared.tenants)):
                 raise Conflicting(f"there is a tenant {tenant} already, or there was one; a name is given once")
-            self._check_parents({**_living(snapshot, self._declared), tenant: new})
-            connection.execute(insert(tenants).values(id=tenant, created_at=now, **_tenant_values(new)))
-            _note(connection, now, by, "tenant created", tenant, None, _plain_tenant(new))
+            self._check_parents({**living(snapshot, self._declared), tenant: new})
+            connection.execute(insert(tenants).values(id=tenant, created_at=now, **tenant_values(new)))
+            note(connection, now, by, "tenant created", tenant, None, plain_tenant(new))
         return new
 
     def update_tenant(
@@ -185,9 +146,9 @@ class Store:
                 grant=old.grant if grant is None else grant,
             )
             if new != old:
-                self._check_parents({**_living(_snapshot(connection), self._declared), tenant: new})
-                connection.execute(update(tenants).where(tenants.c.id == tenant).values(**_tenant_values(new)))
-                _note(connection, now, by, "tenant changed", tenant, _plain_tenant(old), _plain_tenant(new))
+                self._check_parents({**living(stored_tenants(connection), self._declared), tenant: new})
+                connection.execute(update(tenants).where(tenants.c.id == tenant).values(**tenant_values(new)))
+                note(connection, now, by, "tenant changed", tenant, plain_tenant(old), plain_tenant(new))
         return new
 
     def delete_tenant(self, tenant: str, *, by: str, with_keys: bool = False) -> TenantRow:
@@ -196,12 +157,12 @@ class Store:
         """
         with self._changing() as (connection, now):
             old = self._changeable(connection, tenant)
-            living = _living(_snapshot(connection), self._declared)
-            if below := sorted(each.id for each in living.values() if each.parent == tenant):
+            others = living(stored_tenants(connection), self._declared)
+            if below := sorted(each.id for each in others.values() if each.parent == tenant):
                 raise Conflicting(
                     f"the tenant {tenant} has others below it: {', '.join(below)}. Delete or move them first"
                 )
-            holding = [key for key in _keys(connection, keys.c.tenant == tenant) if _holds(key, now)]
+            holding = [key for key in stored_keys(connection, keys.c.tenant == tenant) if holds(key, now)]
             if holding and not with_keys:
                 raise Conflicting(
                     f"the tenant {tenant} has {len(holding)} keys that hold. Revoke them first, or with it"
@@ -210,7 +171,7 @@ class Store:
                 self._revoke(connection, key, now, by)
             new = replace(old, deleted_at=now)
             connection.execute(update(tenants).where(tenants.c.id == tenant).values(deleted_at=now))
-            _note(connection, now, by, "tenant deleted", tenant, _plain_tenant(old), _plain_tenant(new))
+            note(connection, now, by, "tenant deleted", tenant, plain_tenant(old), plain_tenant(new))
         return new
 
     # --- keys ---
@@ -255,8 +216,8 @@ class Store:
             connection.execute(
                 insert(key_hashes).values(sha256=making.hashed(secret), key_id=key, number=number, until=None)
             )
-            new = _one_key(connection, key)
-            _note(connection, now, by, "key rotated", key, _plain_key(old), _plain_key(new))
+            new = stored_key(connection, key)
+            note(connection, now, by, "key rotated", key, plain_key(old), plain_key(new))
         return NewKey(new, secret)
 
     def revoke_key(self, key: str, *, by: str) -> KeyRow:
@@ -284,19 +245,19 @@ class Store:
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Connection, int]]:
-        with _connection(self._engine) as connection, _transaction(connection):
+        with connection_of(self._engine) as connection, transaction(connection):
             yield connection, self._clock()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _connection(self._engine) as connection, _transaction(connection, "DEFERRED"):
+        with connection_of(self._engine) as connection, transaction(connection, "DEFERRED"):
             yield connection
 
     def _everyone(self, snapshot: Snapshot) -> dict[str, TenantRow]:
-        return _living(snapshot.tenants, self._declared)
+        return living(snapshot.tenants, self._declared)
 
     def _changeable(self, connection: Connection, tenant: str) -> TenantRow:
-        found = _there(_living(_snapshot(connection), self._declared), tenant)
+        found = one_of(living(stored_tenants(connection), self._declared), tenant)
         if found.declared:
             raise Conflicting(f"the tenant {tenant} is declared in the configuration file; change it there")
         return found
@@ -304,18 +265,18 @@ class Store:
     def _stored(self, connection: Connection, key: str) -> KeyRow:
         if any(each.id == key for each in self._declared.keys):
             raise Conflicting(f"the key {key} is declared in the configuration file; change it there")
-        return _one_key(connection, key)
+        return stored_key(connection, key)
 
     def _holding(self, connection: Connection, key: str, now: int) -> KeyRow:
         found = self._stored(connection, key)
-        if not _holds(found, now):
+        if not holds(found, now):
             raise Conflicting(f"the key {key} is revoked or has expired; create another")
         return found
 
-    def _check_parents(self, living: dict[str, TenantRow]) -> None:
+    def _check_parents(self, there: dict[str, TenantRow]) -> None:
         """That every tenant has its ancestors: a tenant that moves takes those below it along."""
-        parents = {tenant.id: tenant.parent for tenant in living.values()}
-        for tenant in living:
+        parents = {tenant.id: tenant.parent for tenant in there.values()}
+        for tenant in there:
             try:
                 lineage(tenant, parents)
             except BrokenLineage as error:
@@ -333,7 +294,7 @@ class Store:
         imported: bool,
     ) -> KeyRow:
         with self._changing() as (connection, now):
-            _there(_living(_snapshot(connection), self._declared), tenant)
+            one_of(living(stored_tenants(connection), self._declared), tenant)
             known = connection.scalar(select(key_hashes.c.key_id).where(key_hashes.c.sha256 == digest))
             known = known or next(
                 (key.id for key in self._declared.keys for each in key.hashes if each.sha256 == digest), None
@@ -350,11 +311,11 @@ class Store:
                     created_at=now,
                     revoked_at=None,
                     imported=int(imported),
-                    **_key_values(new),
+                    **key_values(new),
                 )
             )
             connection.execute(insert(key_hashes).values(sha256=digest, key_id=new.id, number=1, until=None))
-            _note(connection, now, by, "key imported" if imported else "key created", new.id, None, _plain_key(new))
+            note(connection, now, by, "key imported" if imported else "key created", new.id, None, plain_key(new))
         return new
 
     def _revoke(self, connection: Connection, old: KeyRow, now: int, by: str) -> KeyRow:
@@ -362,107 +323,7 @@ class Store:
 
     def _change(self, connection: Connection, old: KeyRow, new: KeyRow, now: int, by: str, action: str) -> KeyRow:
         if new != old:
-            values = {"revoked_at": new.revoked_at, **_key_values(new)}
+            values = {"revoked_at": new.revoked_at, **key_values(new)}
             connection.execute(update(keys).where(keys.c.id == old.id).values(**values))
-            _note(connection, now, by, action, old.id, _plain_key(old), _plain_key(new))
+            note(connection, now, by, action, old.id, plain_key(old), plain_key(new))
         return new
-
-
-# --- rows ---
-
-
-def _tenant(row: Row[Any]) -> TenantRow:
-    grant = grants.grant_of(wire.decode(row.grant_json))
-    return TenantRow(row.id, row.title, row.parent, grant, row.created_at, row.deleted_at)
-
-
-def _key(row: Row[Any], hashes: tuple[Hash, ...]) -> KeyRow:
-    grant = grants.grant_of(wire.decode(row.grant_json))
-    return KeyRow(
-        row.id, row.tenant, hashes, row.title, grant, row.created_at, row.expires_at, row.revoked_at, bool(row.imported)
-    )
-
-
-def _snapshot(connection: Connection) -> list[TenantRow]:
-    return [_tenant(row) for row in connection.execute(select(tenants))]
-
-
-def _living(stored: Any, declared: Declared) -> dict[str, TenantRow]:
-    """The tenants that are there, by name; the file's before the store's."""
-    found = {tenant.id: tenant for tenant in stored if tenant.deleted_at is None}
-    return {**found, **{tenant.id: tenant for tenant in declared.tenants}}
-
-
-def _there(living: dict[str, TenantRow], tenant: str) -> TenantRow:
-    if tenant not in living:
-        raise NotThere(f"there is no tenant {making.shown_id(tenant)}")
-    return living[tenant]
-
-
-def _keys(connection: Connection, condition: Any) -> list[KeyRow]:
-    found = []
-    for row in connection.execute(select(keys).where(condition)).all():
-        hashes = connection.execute(
-            select(key_hashes).where(key_hashes.c.key_id == row.id).order_by(key_hashes.c.number.desc())
-        )
-        found.append(_key(row, tuple(Hash(each.sha256, each.until) for each in hashes)))
-    return found
-
-
-def _one_key(connection: Connection, key: str) -> KeyRow:
-    for found in _keys(connection, keys.c.id == key):
-        return found
-    raise NotThere(f"there is no key {making.shown_id(key)}")
-
-
-def _holds(key: KeyRow, now: int) -> bool:
-    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
-
-
-def _tenant_values(tenant: TenantRow) -> dict[str, Any]:
-    return {"title": tenant.title, "parent": tenant.parent, "grant_json": _json(plain(tenant.grant))}
-
-
-def _key_values(key: KeyRow) -> dict[str, Any]:
-    return {"title": key.title, "expires_at": key.expires_at, "grant_json": _json(plain(key.grant))}
-
-
-# --- audit ---
-
-
-def _note(
-    connection: Connection,
-    now: int,
-    by: str,
-    action: str,
-    subject: str,
-    before: dict[str, Any] | None,
-    after: dict[str, Any],
-) -> None:
-    values = {"before": None if before is None else _json(before), "after": _json(after)}
-    connection.execute(insert(tenancy_audit).values(at=now, actor=by, action=action, subject=subject, **values))
-
-
-def _plain_tenant(tenant: TenantRow) -> dict[str, Any]:
-    return {
-        "title": tenant.title,
-        "parent": tenant.parent,
-        "grant": plain(tenant.grant),
-        "deleted_at": tenant.deleted_at,
-    }
-
-
-def _plain_key(key: KeyRow) -> dict[str, Any]:
-    """Without the hashes: they are no secrets, but an audit has no use for them."""
-    return {
-        "tenant": key.tenant,
-        "title": key.title,
-        "grant": plain(key.grant),
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "secrets": [{"until": each.until} for each in key.hashes],
-    }
-
-
-def _json(value: Any) -> str:
-    return wire.encode(value).decode()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyglot_cloud.money.amounts import LARGEST, shown, usd
+from polyglot_cloud.amounts import LARGEST, shown, usd
 
 
 @pytest.mark.parametrize(
