@@ -35,11 +35,10 @@ COUNTING_FRAME = 64
 _TIER_NAMES = ("service_tier", "serviceTier", "speed")
 
 
-_UNSEEN = (
-    b'"image', b'"document"', b'"file', b'"video', b'"audio', b"input_image", b"input_file", b"input_audio", b"inlineData", b"inline_data",
-    b"fileData", b"file_data", b"previous_response_id", b'"conversation"', b'"prompt"', b"cachedContent", b"cached_content", b'"container',
-    b"item_reference",
-)  # fmt: skip
+_UNSEEN = re.compile(
+    rb'"(?:image|document"|file|video|audio|input_(?:image|file|audio)|inline(?:Data|_data)|previous_response_id|conversation"|prompt"'
+    rb"|cached(?:Content|_content)|container|item_reference)"
+)
 """Members of the vendors' own formats behind which stands more than the bytes that are sent: media, and what the vendor has kept."""
 _HIDDEN = re.compile(rb"\\u00(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])")
 """A letter, a digit or an underscore as an escape: nobody writes it so, and it may hide one of those names."""
@@ -47,7 +46,7 @@ _HIDDEN = re.compile(rb"\\u00(?:3[0-9]|[46][1-9a-fA-F]|5[0-9aAfF]|7[0-9aA])")
 
 def is_all_text(body: bytes) -> bool:
     """Whether nothing in the body can have more tokens than bytes. A text that names such a member is taken for one."""
-    return not any(mark in body for mark in _UNSEEN) and not (b"\\u00" in body and _HIDDEN.search(body))
+    return _UNSEEN.search(body) is None and not (b"\\u00" in body and _HIDDEN.search(body))
 
 
 _UNSEEN_KINDS = frozenset({

@@ -60,7 +60,7 @@ def cost_of(usage: Usage, price: Price | None) -> Cost:
         pico = ticks * PICO_IN_TICK
         return Cost(_rounded(pico), "ticks", {"ticks": pico})
     counts = _counts(usage)
-    beyond = tuple([kind for kind, count in details.items() if count and kind not in _IN_THE_SUMS])
+    beyond = tuple([kind for kind, count in details.items() if count and kind not in _IN_THE_SUMS]) if details else ()
     if price is None:
         return Cost(0, "unpriced", {}, (*counts, *beyond))
     table, missing, guessed = _table(usage, price)
@@ -110,6 +110,14 @@ def _counts(usage: Usage) -> dict[str, int]:
     no vendor has a rate for cached audio in the catalog, and the audio rate is the dearer.
     """
     details, cached = usage.details, usage.cached
+    if not details:  # what nearly every answer tells
+        plain = {
+            "input": max(0, usage.input - cached),
+            "cache_read": cached,
+            "output": max(0, usage.output - usage.reasoning),
+            "reasoning_output": usage.reasoning,
+        }
+        return {kind: count for kind, count in plain.items() if count}
     writes: dict[str, int] = {}
     for kind, count in details.items():
         if kind in _WRITES:
