@@ -50,11 +50,13 @@ class Stage:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.restart()
+        self._open()
 
     def restart(self) -> None:
-        if hasattr(self, "store"):
-            self.store.close()
+        self.store.close()
+        self._open()
+
+    def _open(self) -> None:
         self.store = Store(self.path)
         self.directory = Directory(self.store, clock=self.clock)
         self.services = Services(self.store, clock=self.clock)

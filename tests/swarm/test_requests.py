@@ -49,9 +49,7 @@ SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5), NUMBERISH,
     st.sampled_from(["a", "b", "1000", "0.5", "1_000", " 7 ", "1.0", "1.00", "1.", "inf", "nan", "٣", "", 1.0, 1.5, -0.0]),
 )  # fmt: skip
-VALUES = st.one_of(
-    SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(st.text(max_size=2), SCALARS, max_size=3)
-)
+VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(st.text(max_size=2), SCALARS, max_size=3))
 
 
 def ours(field: Field, value: Any) -> Any:
@@ -65,7 +63,7 @@ def theirs(kind: Any, value: Any) -> Any:
     try:
         return pydantic.TypeAdapter(kind).validate_python(value)
     except pydantic.ValidationError as error:
-        told = [dict(fault) for fault in error.errors(include_url=False)]
+        told: list[dict[str, Any]] = [dict(fault) for fault in error.errors(include_url=False)]
         return {"faults": [{**fault, "loc": ["body", "x", *fault["loc"]]} for fault in told]}
 
 
@@ -186,7 +184,9 @@ def test_a_query_has_its_own_place_and_no_empty_numbers() -> None:
     assert caught.value.faults[0]["loc"] == ["query", "n"]
 
 
-@pytest.mark.parametrize(("kind", "many"), [("strings", list(range(5000))), ("floats", {str(n): "x" for n in range(5000)})])
+@pytest.mark.parametrize(
+    ("kind", "many"), [("strings", list(range(5000))), ("floats", {str(n): "x" for n in range(5000)})]
+)
 def test_an_answer_tells_so_many_faults_and_no_more(kind: Any, many: Any) -> None:
     with pytest.raises(Invalid) as caught:
         read((Field("x", kind), Field("y", required=True)), {"x": many}, ("body",))
@@ -194,7 +194,9 @@ def test_an_answer_tells_so_many_faults_and_no_more(kind: Any, many: Any) -> Non
 
 
 def test_the_same_as_a_schema() -> None:
-    assert schema((*NESTED, Field("n", "int", low=1, high=9, default=3), Field("l", "strings", nullable=True, low=1))) == {
+    assert schema(
+        (*NESTED, Field("n", "int", low=1, high=9, default=3), Field("l", "strings", nullable=True, low=1))
+    ) == {
         "type": "object",
         "properties": {
             "requirements": {

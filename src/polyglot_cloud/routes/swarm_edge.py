@@ -95,8 +95,8 @@ def service_app(
         by_path.setdefault(operation.path, {})[operation.method] = operation
     routes = [
         *(Route(path, _Endpoint(offered), methods=list(offered)) for path, offered in by_path.items()),
-        Route("/openapi.json", _Fixed(_reply(openapi(about, operations)))),
-        Route("/docs", _Fixed(HTMLResponse(page(about, operations), headers=_PAGE_HEADERS))),
+        Route("/openapi.json", _Fixed(_reply(openapi(about, operations))), methods=["GET"]),
+        Route("/docs", _Fixed(HTMLResponse(page(about, operations), headers=_PAGE_HEADERS)), methods=["GET"]),
     ]
     handlers: dict[Any, Any] = {HTTPException: _answer_http, Exception: _answer_defect}
     return Door(_Known(Starlette(routes=routes, exception_handlers=handlers), identify), refuse, hosts=hosts)

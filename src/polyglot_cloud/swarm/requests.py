@@ -182,15 +182,21 @@ def _whole(given: Any) -> int:
             raise _not_finite()
         if not given.is_integer():
             raise _Wrong("int_from_float", "Input should be a valid integer, got a number with a fractional part")
+        if abs(given) > LARGEST:
+            raise _too_long()
         return int(given)
     if not isinstance(given, str):
         raise _Wrong("int_type", "Input should be a valid integer")
     digits = given.strip()
     if len(digits) > _LONGEST_NUMBER:
-        raise _Wrong("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size")
+        raise _too_long()
     if not _DIGITS.fullmatch(digits):
         raise _Wrong("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
     return int(digits.partition(".")[0])
+
+
+def _too_long() -> _Wrong:
+    return _Wrong("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size")
 
 
 def _float(field: Field, given: Any, place: Place, faults: list[dict[str, Any]]) -> float:
@@ -229,10 +235,12 @@ def _bound(field: Field, number: float) -> None:
 def _strings(field: Field, given: Any, place: Place, faults: list[dict[str, Any]]) -> list[str]:
     if not isinstance(given, list):
         raise _Wrong("list_type", "Input should be a valid list")
-    if field.low is not None and len(given) < field.low:
+    before = len(faults)
+    found = _each(_text, enumerate(given), place, faults)
+    if field.low is not None and len(given) < field.low and len(faults) == before:
         message = f"List should have at least {_counted(field.low, 'item')} after validation, not {len(given)}"
         raise _Wrong("too_short", message, field_type="List", min_length=field.low, actual_length=len(given))
-    return _each(_text, enumerate(given), place, faults)
+    return found
 
 
 def _floats(field: Field, given: Any, place: Place, faults: list[dict[str, Any]]) -> dict[str, float]:

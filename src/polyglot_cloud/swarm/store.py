@@ -144,7 +144,9 @@ class Store:
         Who stops waiting does not stop a change that has begun.
         """
         if self._closed:
-            raise StoreUnusable(f"The database {self._path} is closed: the process stops, or gave the swarm's ports up.")
+            raise StoreUnusable(
+                f"The database {self._path} is closed: the process stops, or gave the swarm's ports up."
+            )
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(change, *args, **kwargs))
 
     def close(self) -> None:
