@@ -391,22 +391,30 @@ async def test_a_defect_is_told_as_json(stage: Stage, monkeypatch: pytest.Monkey
         assert plain(await client.get("/stats")) == (500, {"detail": "Internal Server Error"})
 
 
-async def test_who_leaves_in_the_middle_of_a_body_is_answered_nothing(stage: Stage) -> None:
-    sent: list[Any] = []
+async def sent(stage: Stage, headers: Headers, *received: Any) -> list[Any]:
+    """What a bare POST of /register is answered, message by message."""
+    coming, found = list(received), []
 
     async def receive() -> Any:
-        return {"type": "http.disconnect"}
+        return coming.pop(0)
 
     async def send(message: Any) -> None:
-        sent.append(message)
+        found.append(message)
 
-    headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"5")]
     scope = {
-        "type": "http", "method": "POST", "path": "/register", "headers": headers, "query_string": b"", "root_path": "",
-        "http_version": "1.1", "scheme": "http",
+        "type": "http", "method": "POST", "path": "/register", "query_string": b"", "root_path": "", "http_version": "1.1",
+        "scheme": "http", "headers": [(b"host", b"localhost"), (b"content-type", b"application/json"), *headers],
     }  # fmt: skip
     await stage.router._transport.app(scope, receive, send)  # type: ignore[attr-defined]  # the test's own
-    assert sent == []
+    return found
+
+
+async def test_who_leaves_in_the_middle_of_a_body_is_answered_nothing(stage: Stage) -> None:
+    assert await sent(stage, [(b"content-length", b"5")], {"type": "http.disconnect"}) == []
+
+
+async def test_what_is_declared_too_large_is_refused_before_it_is_read(stage: Stage) -> None:
+    assert (await sent(stage, [(b"content-length", b"1048577")]))[0]["status"] == 413
 
 
 # --- keys ---

@@ -1,13 +1,18 @@
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect
 
+from polyglot_cloud.swarm.directory import Provider
 from polyglot_cloud.swarm.faults import StoreUnusable
+from polyglot_cloud.swarm.services import Service
 from polyglot_cloud.swarm.store import MIGRATIONS, Run, Store, metadata
 from swarm.services_stage import Stage
 
@@ -54,6 +59,36 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnusable):
         Store(tmp_path / "file" / "till.sqlite3")
+
+
+def test_what_is_kept_again_is_another_in_everything_but_its_place(stage: Stage) -> None:
+    first = Provider("p", "m", 1, 0.5, 0.25, "http://a", ("x",), {"a": 1}, {"b": 2}, 1, 2)
+    changed = Provider("p", "n", 2, 1.5, 1e-06, "http://b", (), {}, None, 3, 4, active=False)
+    other = replace(first, name="other")
+    for provider in (first, other, changed):
+        stage.store.keep_provider(provider)
+    assert stage.store.providers() == [changed, other]
+    service = Service("s", "n", "model", "canary", "u", ("c",), {"a": "b"}, 1, 0.5, 60, 90, 1, 2)
+    moved = Service("s", "o", "tool", "staging", "v", ("d",), None, None, None, 1, 2, 3, 4, "down", 1.5, 2, 0.5)
+    stage.store.keep_services([service, replace(service, service_id="t")])
+    stage.store.keep_services([moved])
+    assert stage.store.services() == [moved, replace(service, service_id="t")]
+
+
+def test_opening_takes_no_lock_from_who_has_the_file_open_already(tmp_path: Path) -> None:
+    """The system drops a process's locks on a file with the first descriptor of it that is closed. Without its lock another process
+    takes the write-ahead log for nobody's, and with it what was committed.
+    """
+    path = tmp_path / "till.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as till:
+        till.execute("PRAGMA journal_mode=WAL")
+        till.execute("CREATE TABLE booked (nano INTEGER)")
+        Store(path).close()
+        look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM booked').fetchall(); c.close()"
+        subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+        till.execute("INSERT INTO booked VALUES (1)")
+        with closing(sqlite3.connect(path)) as again:
+            assert again.execute("SELECT * FROM booked").fetchall() == [(1,)]
 
 
 def test_budgets_of_runs_are_kept_in_their_order(stage: Stage) -> None:
