@@ -42,7 +42,9 @@ def connect(path: Path) -> Engine:
     """The database at `path`, made for its owner alone where it is not there, with the tables. Raises StoreUnusable."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Never opened where it exists: closing it would drop the locks that SQLite has on it in this process, which is the till's file.
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise StoreUnusable(f"the database {path} cannot be used: {error.strerror}") from None
     engine = create_engine(URL.create("sqlite", database=str(path)), isolation_level="AUTOCOMMIT")
