@@ -6,6 +6,7 @@ What is asked is answered out of memory; every change is written first, and is s
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from polyglot_cloud.swarm.moments import Clock, now, stamp
@@ -170,6 +171,7 @@ def _affordable(most: float | None) -> Callable[[Provider], bool]:
     )
 
 
+@lru_cache(maxsize=4096)  # the same prices are asked for with each selection
 def _exact(amount: float) -> Decimal:
     return Decimal(str(amount))
 
