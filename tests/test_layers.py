@@ -30,7 +30,7 @@ LIBRARIES = {
     "uvloop": {"server"},
     "httptools": {"protocol", "transport"},
     "starlette": {"app", "routes", "administration"},
-    "httpx": {"transport", "media", "pipeline", "counting", "app"},
+    "httpx": {"transport", "media", "pipeline", "counting", "app", "swarm"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "dotenv": {"settings"},
