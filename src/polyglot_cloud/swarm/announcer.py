@@ -67,7 +67,7 @@ SERVICES: tuple[tuple[str, Recognises], ...] = (
 """What we call each service, and how its /health is told from a stranger's."""
 _TASK = "swarm: {}"
 EVENTS = _TASK.format("events")
-_TITLES = {"router": "Provider Router", "gateway": "Gateway", "registry": "Agent Registry", "events": "Event Stream"}
+TITLES = {"router": "Provider Router", "gateway": "Gateway", "registry": "Agent Registry", "events": "Event Stream"}
 
 
 class SwarmClient:
@@ -100,13 +100,9 @@ class SwarmClient:
     def _link(self, name: str, recognises: Recognises) -> Link:
         patience = self._circumstances.patience
         within = patience.event if name == "events" else patience.question
-        url: str = getattr(self._settings, f"swarm_{name}_url")
-        link = Link(
-            _TITLES[name],
-            Peer(self._client, url, within, lambda: self._circumstances.headers(url)),
-            recognises,
-            self._circumstances.pace,
-        )
+        peer = Peer(self._client, getattr(self._settings, f"swarm_{name}_url"), within)
+        peer.headers = lambda: self._circumstances.headers(peer.url)
+        link = Link(TITLES[name], peer, recognises, self._circumstances.pace)
         link.state = "starting" if self._is_on else "off"
         return link
 
@@ -165,6 +161,10 @@ class SwarmClient:
         """Asks all services now: ports have become known, or a service was started."""
         for link in self._links.values():
             link.wake()
+
+    def move(self, name: str, url: str) -> None:
+        """A service is served at another URL from now on."""
+        self._links[name].move(url)
 
     def leave(self) -> None:
         """Takes back what was announced, in a task of its own: for the beginning of the end, while calls still run. Once."""

@@ -73,9 +73,9 @@ def open_client(urls: Iterable[str], transport: httpx.AsyncBaseTransport | None 
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Peer:
-    """Somebody at a URL. `within` is the most seconds that one question may take; `headers` go with each, a key perhaps."""
+    """Somebody at a URL, which may change. `within` is the most seconds that one question may take; `headers` go with each, a key perhaps."""
 
     client: httpx.AsyncClient
     url: str
@@ -168,7 +168,6 @@ class Link:
 
     def __init__(self, title: str, peer: Peer, recognises: Recognises, pace: Pace) -> None:
         self.title = title
-        self.url = peer.url
         self.peer = peer
         self.pace = pace
         self.state: State = "starting"
@@ -176,6 +175,15 @@ class Link:
         self.detail = ""
         self._recognises = recognises
         self._wake = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return self.peer.url
+
+    def move(self, url: str) -> None:
+        """The service is at this URL from now on; it is asked there at once."""
+        self.peer.url = url
+        self.wake()
 
     async def identify(self) -> None:
         """Raises Unreachable and Squatted."""
