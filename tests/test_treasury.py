@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from polyglot_cloud import catalog
-from polyglot_cloud.money.faults import LedgerBusy
+from polyglot_cloud.money.faults import LedgerBusy, LedgerUnwritable
 from polyglot_cloud.settings import Settings, SettingsError, load
 from polyglot_cloud.tenancy import Store, connect
 from polyglot_cloud.transport import Choice, NativeTransport, Proxies
@@ -25,25 +25,41 @@ def settings(folder: Path, **variables: str) -> Settings:
     )
 
 
-def test_without_budgets_and_keys_nothing_is_opened(tmp_path: Path) -> None:
+def test_everything_is_booked_unless_somebody_says_otherwise(tmp_path: Path) -> None:
     with opened(settings(tmp_path / "data"), ROWS, sandbox=False) as found:
-        assert (found.till, found.directory) == (None, None)
-        assert "Nothing is booked" in found.notes[0]
-    assert not (tmp_path / "data").exists()
+        assert found.till is not None
+        assert found.till.path == tmp_path / "data" / "polyglot.sqlite3"
+        assert f"The ledger is {found.till.path}." in found.notes
+    for _ in range(2):  # an old ledger does not keep it from being off
+        with opened(settings(tmp_path / "data", ledger="off"), ROWS, sandbox=False) as found:
+            assert (found.till, found.directory) == (None, None)
+            assert found.notes == ("Nothing is booked: POLYGLOT_LEDGER is off.",)
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [{"ledger": "on"}, {"budget_usd_per_day": "1"}, {"budget_openai_usd_per_month": "2"}, {"budget_usd_per_run": "1"}],
-)
-def test_a_budget_or_the_wish_opens_the_ledger_and_it_stays_open_from_then_on(
-    tmp_path: Path, variables: dict[str, str]
-) -> None:
-    for given in (variables, {}):
-        with opened(settings(tmp_path, **given), ROWS, sandbox=False) as found:
-            assert found.till is not None
-            assert found.till.path == tmp_path / "polyglot.sqlite3"
-            assert f"The ledger is {found.till.path}." in found.notes
+def test_where_nothing_can_be_written_and_nothing_needs_it_the_start_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    there = str(tmp_path / "file" / "data")
+    with opened(settings(tmp_path, data_dir=there), ROWS, sandbox=False) as found:
+        assert found.till is None
+        assert found.notes[0].startswith("NOTHING IS BOOKED.")
+    for needing in ({"ledger": "on"}, {"budget_usd_per_day": "1"}, {"admin_key": "0123456789abcdef" * 2}):
+        with pytest.raises(LedgerUnwritable):
+            opened(settings(tmp_path, data_dir=there, **needing), ROWS, sandbox=False).__enter__()
+
+
+def test_receipts_that_cannot_be_written_leave_no_ledger_open(tmp_path: Path) -> None:
+    (tmp_path / "costs").write_text("")
+    for _ in range(2):
+        with pytest.raises(LedgerUnwritable):
+            opened(settings(tmp_path), ROWS, sandbox=False).__enter__()
+
+
+def test_keys_that_were_made_keep_the_ledger_from_being_off(tmp_path: Path) -> None:
+    store = Store(connect(tmp_path / "polyglot.sqlite3"), clock=lambda: 1_795_000_000_000_000)
+    store.create_tenant("acme", by="test")
+    store.close()
+    with pytest.raises(SettingsError, match="tenants or keys"):
+        opened(settings(tmp_path, ledger="off"), ROWS, sandbox=False).__enter__()
 
 
 def test_the_sandbox_has_its_own(tmp_path: Path) -> None:

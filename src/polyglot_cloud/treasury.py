@@ -6,18 +6,23 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyglot_cloud.administration.api import Desk, administration
 from polyglot_cloud.asgi import App
 from polyglot_cloud.commands.tenancy import DATABASE
 from polyglot_cloud.courier import LAST_WORDS, Courier, Webhook
 from polyglot_cloud.money.caps import budgets_of
+from polyglot_cloud.money.faults import LedgerUnwritable
 from polyglot_cloud.money.opening import Glance, open_till
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.rows import ProviderRow
 from polyglot_cloud.settings import Configuration, Problem, Settings, SettingsError
 from polyglot_cloud.tenancy import Declared, Directory, Vendors, Watch
 from polyglot_cloud.transport import Choice
+
+if TYPE_CHECKING:
+    from polyglot_cloud.money.receipts import Follower
 
 SANDBOX_DATABASE = "sandbox.sqlite3"
 """The sandbox spends no money, and its till is another one."""
@@ -74,26 +79,23 @@ def opened(
     settings: Settings, rows: Sequence[ProviderRow], *, sandbox: bool, choice: Choice | None = None
 ) -> Iterator[Treasury]:
     """`choice` says how the webhook is reached. Raises SettingsError, LedgerError, TenancyError; SettingsError too where POLYGLOT_LEDGER
-    is off although something needs it.
+    is off although something needs it. With "auto" a ledger that cannot be made is told, and only asked for where something needs it.
     """
     declared = settings.configuration(rows)
     path, folder = places(settings, sandbox=sandbox)
-    if not is_wanted(settings, declared, path):
-        yield Treasury(
-            ("Nothing is booked: no budget, tenant or key is configured (POLYGLOT_LEDGER=on books all the same).",)
-        )
+    if settings.ledger == "off":
+        _check_that_it_may_be_off(settings, declared, path)
+        yield Treasury(("Nothing is booked: POLYGLOT_LEDGER is off.",))
+        return
+    try:
+        till, receipts = _books(settings, declared, path, folder)
+    except LedgerUnwritable as error:
+        if settings.ledger == "on" or _configured(settings, declared) or path.exists():
+            raise
+        yield Treasury((f"NOTHING IS BOOKED. {error} Or set POLYGLOT_LEDGER=off.",))
         return
     from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
 
-    till = open_till(
-        path,
-        declared.budgets,
-        unbooked=settings.unbooked == "allow",
-        before_send=settings.hold == "before_send",
-        key=ledger_key(settings),
-        synchronous=settings.ledger_synchronous.upper(),
-    )
-    receipts = till.receipts(folder)
     try:
         given = Declared(declared.tenants, declared.keys)
         store = Store(connect(path), clock=_now, declared=given)
@@ -145,20 +147,40 @@ def glance(settings: Settings, rows: Sequence[ProviderRow]) -> Glance:
     return Glance(path if path.exists() else None, budgets)
 
 
-def is_wanted(settings: Settings, declared: Configuration, path: Path) -> bool:
-    """Raises SettingsError where it is wanted and forbidden: a budget that nobody watches is none."""
-    configured = bool(declared.budgets or declared.tenants or declared.keys or settings.admin_key)
-    if settings.ledger == "off" and (configured or path.exists()):
-        raise SettingsError(
-            [
-                Problem(
-                    "is off, but budgets, tenants, keys or the administration are configured, or there is a ledger: "
-                    f"{path}. Leave it out, or take them away.",
-                    "POLYGLOT_LEDGER",
-                )
-            ]
-        )
-    return settings.ledger == "on" or configured or path.exists()
+def _books(settings: Settings, declared: Configuration, path: Path, folder: Path) -> tuple[Till, "Follower"]:
+    till = open_till(
+        path,
+        declared.budgets,
+        unbooked=settings.unbooked == "allow",
+        before_send=settings.hold == "before_send",
+        key=ledger_key(settings),
+        synchronous=settings.ledger_synchronous.upper(),
+    )
+    try:
+        return till, till.receipts(folder)
+    except BaseException:
+        till.close()
+        raise
+
+
+def _configured(settings: Settings, declared: Configuration) -> bool:
+    return bool(declared.budgets or declared.tenants or declared.keys or settings.admin_key)
+
+
+def _check_that_it_may_be_off(settings: Settings, declared: Configuration, path: Path) -> None:
+    """Raises SettingsError: a budget that nobody watches is none, and keys that nobody asks for lock no door."""
+    found = "budgets, tenants, keys or the administration are configured" if _configured(settings, declared) else None
+    if found is None and path.exists():
+        from polyglot_cloud.tenancy import Store, connect  # noqa: PLC0415  # they import SQLAlchemy
+
+        store = Store(connect(path), clock=_now)
+        try:
+            kept = store.read()
+        finally:
+            store.close()
+        found = f"there are tenants or keys in {path}" if kept.tenants or kept.keys else None
+    if found is not None:
+        raise SettingsError([Problem(f"is off, but {found}. Leave it out, or take them away.", "POLYGLOT_LEDGER")])
 
 
 def _notes(till: Till, directory: Directory, courier: Courier | None, *, unbooked: bool) -> Iterator[str]:
