@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "polyglot_cloud"
 
 LAYERS = {
-    "cli": 6, "commands": 6, "__main__": 6, "server": 6, "protocol": 6, "logs": 6, "cycle": 6, "treasury": 6,
+    "cli": 6, "commands": 6, "__main__": 6, "server": 6, "protocol": 6, "logs": 6, "cycle": 6, "treasury": 6, "hive": 6,
     "app": 5, "routes": 5, "door": 5, "checkup": 5, "listeners": 5, "bodies": 5, "administration": 5, "sockets": 6,
     "swarm": 4,
     "pipeline": 3, "stream": 3, "probe": 3, "booking": 3, "counting": 3, "quoting": 3, "courier": 3,

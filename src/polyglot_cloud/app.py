@@ -77,6 +77,7 @@ class Parts:
     till: Till | None = None
     directory: Directory | None = None
     purse: Purse | None = None  # budgets to quote by where there is no till
+    swarm: Callable[[], Mapping[str, Any]] | None = None  # how the swarm's services stand, for /health
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Application:
     app: App
     parts: Parts
     pipeline: Pipeline
+    edge: Edge
     faces: Callable[[], Mapping[str, Face]]
 
     @asynccontextmanager
@@ -111,7 +113,7 @@ def create_app(
     def faces() -> dict[str, Face]:
         return {name: face_of(catalog, access, parts.today()) for name, access in accesses.items()}
 
-    service = Service(faces, last_calls, parts.drain, __version__, parts.today)
+    service = Service(faces, last_calls, parts.drain, __version__, parts.today, swarm=parts.swarm)
     models = Models(catalog, rules, parts.today)
     ledger = Ledger(parts.till.views() if parts.till is not None else None, parts.today)
     bare = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today)
@@ -122,7 +124,7 @@ def create_app(
         hot_paths(edge, accesses), parts.directory, open_paths(accesses), routes=routes, exception_handlers=handlers
     )
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
-    return Application(door, parts, pipeline, faces)
+    return Application(door, parts, pipeline, edge, faces)
 
 
 def choices(accesses: Mapping[str, Access], aliases: Mapping[str, str]) -> Choices:

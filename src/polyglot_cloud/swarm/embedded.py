@@ -134,7 +134,7 @@ class Embedded:
     # --- how it stands ---
 
     def serves(self, name: str) -> bool:
-        return self._standing[name].state == "ours"
+        return name in self._standing and self._standing[name].state == "ours"
 
     def shown(self) -> dict[str, Shown]:
         return {
@@ -197,7 +197,9 @@ class Embedded:
             _log.warning("Swarm: the %s is not served: %s", self._seats[name].title, refused)
             return False
         standing.state, standing.detail, standing.stall = "ours", "", stall
-        self._serving[stall] = asyncio.create_task(self._kept(name, stall), name=f"swarm: our {self._seats[name].title}")
+        self._serving[stall] = asyncio.create_task(
+            self._kept(name, stall), name=f"swarm: our {self._seats[name].title}"
+        )
         _log.info("Swarm: the %s is served here, at %s.", self._seats[name].title, stall.url)
         self._moved(name, stall.url)
         return True

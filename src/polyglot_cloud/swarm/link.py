@@ -75,7 +75,7 @@ def open_client(urls: Iterable[str], transport: httpx.AsyncBaseTransport | None 
 
 @dataclass(slots=True)
 class Peer:
-    """Somebody at a URL, which may change. `within` is the most seconds that one question may take; `headers` go with each, a key perhaps."""
+    """Somebody at a URL, which may change. `within` is the most seconds that one question may take; `headers` go with each."""
 
     client: httpx.AsyncClient
     url: str
@@ -183,6 +183,7 @@ class Link:
     def move(self, url: str) -> None:
         """The service is at this URL from now on; it is asked there at once."""
         self.peer.url = url
+        self.state, self.detail, self.since = "starting", "", None
         self.wake()
 
     async def identify(self) -> None:
