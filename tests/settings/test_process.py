@@ -213,7 +213,11 @@ def test_a_model_of_the_swarm_for_nobody_is_an_error(tmp_path: Path, rows: list[
             ["SWARM_REGISTRY_PORT", "which POLYGLOT_SWARM_ROUTER_PORT has"],
         ),
         (
-            {"POLYGLOT_SWARM": "auto", "POLYGLOT_SWARM_ROUTER_PORT": "8119", "POLYGLOT_ADMIN_KEY": "0123456789abcdef" * 2},
+            {
+                "POLYGLOT_SWARM": "auto",
+                "POLYGLOT_SWARM_ROUTER_PORT": "8119",
+                "POLYGLOT_ADMIN_KEY": "0123456789abcdef" * 2,
+            },
             ["SWARM_ROUTER_PORT", "which POLYGLOT_ADMIN_PORT has"],
         ),
         ({"POLYGLOT_SWARM": "external", "POLYGLOT_SWARM_ROUTER_PORT": "8103"}, []),

@@ -122,8 +122,6 @@ class Events:
     async def _send(self, link: Link) -> None:
         """The oldest. One that may have arrived is not sent again: a doubled alert is worse than a lost one."""
         with self._lock:
-            if not self._waiting:
-                return
             event_type, data = event = self._waiting.popleft()
         try:
             if len(wire.encode(data)) > LARGEST:

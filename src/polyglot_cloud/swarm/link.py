@@ -69,7 +69,7 @@ def open_client(urls: Iterable[str], transport: httpx.AsyncBaseTransport | None 
         trust_env=False,
         follow_redirects=False,
         headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "polyglot-cloud"},
-        limits=httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=10.0),
+        limits=httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=4.0),
     )
 
 

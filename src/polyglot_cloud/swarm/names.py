@@ -3,7 +3,7 @@
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from polyglot_cloud.rows import Model
 
@@ -36,9 +36,7 @@ def registrations(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str
     found: dict[tuple[str, str], str] = {}
     names: set[str] = set()
     for pair in sorted(set(pairs), key=_faithful_first):
-        name = plain(*pair)
-        if len(name) > LONGEST or name in names:
-            name = _with_digest(name, pair)
+        name = next(name for name in _spellings(pair) if len(name) <= LONGEST and name not in names)
         names.add(name)
         found[pair] = name
     return found
@@ -48,9 +46,13 @@ def _faithful_first(pair: tuple[str, str]) -> tuple[bool, tuple[str, str]]:
     return plain(*pair) != "-".join(pair), pair
 
 
-def _with_digest(name: str, pair: tuple[str, str]) -> str:
-    digest = hashlib.sha256("/".join(pair).encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{name[: LONGEST - _DIGEST - 1]}-{digest}"
+def _spellings(pair: tuple[str, str]) -> Iterator[str]:
+    """The plain one, then with ever more of a digest."""
+    name = plain(*pair)
+    yield name
+    digest = hashlib.sha256("/".join(pair).encode("utf-8", "surrogatepass")).hexdigest()
+    for length in range(_DIGEST, len(digest) + 1):
+        yield f"{name[: LONGEST - length - 1]}-{digest[:length]}"
 
 
 def suffixed(name: str) -> Iterator[str]:
@@ -88,8 +90,3 @@ def context_window(tokens: int) -> int:
 def per_token(pico: int) -> float:
     """US dollars from pico-dollars: the nearest float, so that it is written as people write the price (1e-06)."""
     return pico / 1e12
-
-
-def shown(names: Sequence[str]) -> str:
-    """A list for people, cut where it gets long."""
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
