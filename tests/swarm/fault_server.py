@@ -54,6 +54,8 @@ Fault = Hang | Cut | Refuse
 class Played:
     """One service. A subclass has `answer` and what it remembers; `asked` is each request as "METHOD /path" and its body."""
 
+    host = "127.0.0.1"
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.port = 0
@@ -84,7 +86,7 @@ class Played:
         """Forgets all, as after a start with an empty disk."""
 
     async def up(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
@@ -277,8 +279,9 @@ class Gateway(Played):
 class Squatter(Played):
     """Another program of the same repository: it answers everything with 200, and says who it is."""
 
-    def __init__(self, says: str | None) -> None:
+    def __init__(self, says: str | None, host: str = "127.0.0.1") -> None:
         super().__init__()
+        self.host = host
         self.health = {"status": "ok"} if says is None else {"status": "ok", "service": says}
 
     def answer(self, method: str, path: str, body: Any) -> Reply:

@@ -1,6 +1,6 @@
 """What the tests of the client stand on: the built-in catalog, a process of ours that says what a test wants, and a client of it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -78,12 +78,13 @@ async def running(
     drain: Drain | None = None,
     patience: Patience | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    headers: Callable[[str], Mapping[str, str]] = lambda url: {},
 ) -> AsyncIterator[SwarmClient]:
     """The whole client, for the services at `urls`; nobody is at the others."""
     places = {f"POLYGLOT_SWARM_{name.upper()}_URL": NOBODY for name in ("router", "gateway", "registry", "events")}
     places |= {f"POLYGLOT_SWARM_{name.upper()}_URL": url for name, url in urls.items()}
     settings, rows = settings_of({**places, **(environ or {})})
-    circumstances = Circumstances(pace(hands or Hands()), patience or Patience(), transport, "machine")
+    circumstances = Circumstances(pace(hands or Hands()), patience or Patience(), transport, "machine", headers)
     async with swarm_client(
         settings, rows, (process or Process()).ours(), drain=drain, circumstances=circumstances
     ) as client:

@@ -298,3 +298,21 @@ async def test_without_a_network_it_is_down_and_nothing_else() -> None:
     async with running({}, hands=hands, transport=httpx.MockTransport(broken)) as client:
         await until(lambda: hands.waiting == 4)
         assert client.status()["router"]["detail"] == "the connection broke (ReadError)"
+
+
+async def test_a_key_goes_to_the_service_that_it_is_for() -> None:
+    seen: dict[str, set[str | None]] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.setdefault(request.url.host, set()).add(request.headers.get("authorization"))
+        return httpx.Response(200, json={"service": "provider_router"})
+
+    hands = Hands()
+    async with running(
+        {"router": "http://ours.example"},
+        hands=hands,
+        transport=httpx.MockTransport(answer),
+        headers=lambda url: {"authorization": "Bearer secret"} if url == "http://ours.example" else {},
+    ):
+        await until(lambda: hands.waiting >= 3)
+    assert seen == {"ours.example": {"Bearer secret"}, "127.0.0.1": {None}}

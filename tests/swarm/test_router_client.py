@@ -153,6 +153,14 @@ async def test_a_name_of_somebody_who_is_alive_is_left_to_him() -> None:
         assert router.rows[TERRA] == theirs
 
 
+async def test_a_listener_of_ipv6_alone_is_alive_too() -> None:
+    router, other = Router(), Squatter("x", host="::1")
+    async with played(router, other), client(router.url) as ours:
+        router.rows[TERRA] = {"model": "m", "endpoint": f"http://localhost:{other.port}", "status": "active"}
+        await ours.router.visit()
+        assert ours.router.registered == [f"{TERRA}-2"]
+
+
 @pytest.mark.parametrize("dead", ["refused", "not a url", "ftp://x:1", "http://[::1", "http://:80", None, 3])
 async def test_a_name_of_the_dead_is_taken_over(dead: object) -> None:
     router = Router()

@@ -12,7 +12,7 @@ its port is left alone; what is left at the end has `FAREWELL` seconds to be tol
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -46,12 +46,16 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What the outside world is to the client: replaced in tests."""
+    """What the outside world is to the client: replaced in tests.
+
+    `headers` are what goes to the service at a URL besides: the services that we serve ask for a key once there are any, of us as well.
+    """
 
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
     transport: httpx.AsyncBaseTransport | None = None
     machine: str = field(default_factory=socket.gethostname)
+    headers: Callable[[str], Mapping[str, str]] = lambda url: {}
 
 
 SERVICES: tuple[tuple[str, Recognises], ...] = (
@@ -97,7 +101,12 @@ class SwarmClient:
         patience = self._circumstances.patience
         within = patience.event if name == "events" else patience.question
         url: str = getattr(self._settings, f"swarm_{name}_url")
-        link = Link(_TITLES[name], Peer(self._client, url, within), recognises, self._circumstances.pace)
+        link = Link(
+            _TITLES[name],
+            Peer(self._client, url, within, lambda: self._circumstances.headers(url)),
+            recognises,
+            self._circumstances.pace,
+        )
         link.state = "starting" if self._is_on else "off"
         return link
 

@@ -75,11 +75,12 @@ def open_client(urls: Iterable[str], transport: httpx.AsyncBaseTransport | None 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Somebody at a URL. `within` is the most seconds that one question may take."""
+    """Somebody at a URL. `within` is the most seconds that one question may take; `headers` go with each, a key perhaps."""
 
     client: httpx.AsyncClient
     url: str
     within: float
+    headers: Callable[[], Mapping[str, str]] = dict
 
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Raises Unreachable for no answer and for an overlong one, Broke for 500 and above."""
@@ -101,7 +102,9 @@ class Peer:
 
     async def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
         content = None if body is None else wire.encode(dict(body))
-        headers = {} if content is None else {"content-type": "application/json"}
+        headers = dict(self.headers())
+        if content is not None:
+            headers["content-type"] = "application/json"
         async with self.client.stream(
             method, f"{self.url}{path}", content=content, headers=headers, timeout=self.within
         ) as response:

@@ -129,8 +129,11 @@ class RouterClient:
             return False
         if place[0] != LOOPBACK:
             return True
+        return any([await self._answers(f"http://{address}:{place[1]}") for address in ("127.0.0.1", "[::1]")])
+
+    async def _answers(self, url: str) -> bool:
         try:
-            await Peer(self._peer.client, f"http://127.0.0.1:{place[1]}", self._peer.within).ask("GET", "/health")
+            await Peer(self._peer.client, url, self._peer.within).ask("GET", "/health")
         except Unreachable as error:
             return error.sent  # it listens, and is slow or broken
         return True
