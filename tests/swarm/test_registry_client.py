@@ -142,6 +142,20 @@ async def test_what_was_said_before_and_is_no_more_so_is_said_anew() -> None:
             assert ours.registry.problems == {}
 
 
+@pytest.mark.parametrize("place", ["POST /register", "POST /deregister", "GET /services"])
+async def test_a_change_that_was_not_taken_is_said_again(place: str) -> None:
+    registry = Registry()
+    async with played(registry), client(registry.url, within=QUICK) as ours:
+        await ours.registry.visit()
+        ours.services[0] = service(offering("gpt-5.5"))
+        registry.fault(place, CRASH)
+        with pytest.raises(Unreachable):
+            await ours.registry.visit()
+        registry.heal()
+        await ours.registry.visit()
+        assert [found["labels"]["model"] for found in registry.services.values()] == ["gpt-5.5"]
+
+
 async def test_its_health_goes_with_the_heartbeat_and_a_change_is_told() -> None:
     registry = Registry()
     keyless = Listening("openai", "http://127.0.0.1:8100", 8100, has_key=False)

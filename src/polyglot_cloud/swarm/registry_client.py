@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from polyglot_cloud.swarm import names
-from polyglot_cloud.swarm.link import Link, Unreachable
+from polyglot_cloud.swarm.link import Answer, Link, Unreachable
 from polyglot_cloud.swarm.offers import Listening, Offering, Ours
 
 Health = Literal["ok", "degraded"]
@@ -96,7 +96,10 @@ def _per_thousand(offering: Offering) -> float:
 
 
 class RegistryClient:
-    """`problems` is what the Registry does not take, by service. `turned` is told when a service's health is another."""
+    """`problems` is what the Registry does not take, by service. `turned` is told when a service's health is another.
+
+    `_held` are those that may be there, `_said` what the Registry has taken of each.
+    """
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class RegistryClient:
         self._ours = ours
         self._turned = turned
         self._held: dict[str, Service] = {}
+        self._said: dict[str, dict[str, Any]] = {}
         self._health: dict[str, Health] = {}
         self.problems: dict[str, str] = {}
 
@@ -134,49 +138,48 @@ class RegistryClient:
         for identity in self._held.keys() - {service.id for service in services}:
             await self._peer.ask("POST", "/deregister", {"service_id": identity})
             del self._held[identity]
+            self._said.pop(identity, None)
         for service in services:
             await self._tell(service)
 
     async def _tell(self, service: Service) -> None:
-        known = self._held.get(service.id)
-        if known is None or known.body != service.body:
+        if self._said.get(service.id) != service.body:
             await self._register(service)
-        for again in (True, False):
-            answer = await self._peer.ask("PUT", "/heartbeat", service.heartbeat(self._ours))
-            if answer.status == 200:
-                self.problems.pop(service.provider, None)
-                return
-            if (
-                answer.status == 404 and again and service.id in self._held
-            ):  # the Registry forgot it, or was started anew
-                del self._held[service.id]
-                await self._register(service)
-            else:
-                self.problems.setdefault(
-                    service.provider, f"the Registry does not take its heartbeat ({answer.status})"
-                )
-                return
+        answer = await self._heartbeat(service)
+        if answer.status == 404 and self._said.pop(service.id, None) is not None:
+            await self._register(service)  # the Registry forgot it, or was started anew
+            answer = await self._heartbeat(service)
+        if answer.status == 200:
+            self.problems.pop(service.provider, None)
+        else:
+            self.problems.setdefault(service.provider, f"the Registry does not take its heartbeat ({answer.status})")
+
+    async def _heartbeat(self, service: Service) -> Answer:
+        return await self._peer.ask("PUT", "/heartbeat", service.heartbeat(self._ours))
 
     async def _register(self, service: Service) -> None:
         """The id may be there already, from an earlier start or as it was before; then what is said of it has to be the same."""
-        stood = service.id in self._held
-        self._held[service.id] = service  # before it is sent: an answer that is lost must not be left behind
-        if stood:
-            await self._peer.ask("POST", "/deregister", {"service_id": service.id})
+        self._said.pop(service.id, None)
+        # held before it is sent: an answer that is lost must not be left behind
+        self._held[service.id] = service
         answer = await self._peer.ask("POST", "/register", service.body)
         if answer.status == 400:
             row = await self._peer.ask("GET", f"/services/{quote(service.id, safe='')}")
             if row.status == 200 and isinstance(row.value, dict) and service.is_said_by(row.value):
+                self._said[service.id] = service.body
                 return
             await self._peer.ask("POST", "/deregister", {"service_id": service.id})
             answer = await self._peer.ask("POST", "/register", service.body)
-        if answer.status != 200:
-            self._held.pop(service.id, None)
+        if answer.status == 200:
+            self._said[service.id] = service.body
+        else:
+            del self._held[service.id]
             self.problems[service.provider] = f"the Registry does not take it ({answer.status})"
 
     async def go(self) -> None:
         """Deregisters all, at once. Never raises."""
         held, self._held = list(self._held), {}
+        self._said.clear()
         await asyncio.gather(*(self._gone(identity) for identity in held))
 
     async def _gone(self, identity: str) -> None:

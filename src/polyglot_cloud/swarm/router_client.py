@@ -81,10 +81,8 @@ class RouterClient:
             if standing is not None and await self._is_somebody_elses(standing, offering):
                 self._held.pop(offering.pair, None)
                 continue
-            self._held[offering.pair] = (
-                name,
-                offering,
-            )  # before it is sent: an answer that is lost must not be left behind
+            # held before it is sent: an answer that is lost must not be left behind
+            self._held[offering.pair] = name, offering
             answer = await self._register(name, offering)
             if answer.status != 200:
                 del self._held[offering.pair]
