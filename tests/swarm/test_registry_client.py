@@ -156,6 +156,21 @@ async def test_a_change_that_was_not_taken_is_said_again(place: str) -> None:
         assert [found["labels"]["model"] for found in registry.services.values()] == ["gpt-5.5"]
 
 
+async def test_a_change_that_was_taken_unheard_and_is_undone_is_said_too() -> None:
+    registry = Registry()
+    async with played(registry), client(registry.url) as ours:
+        await ours.registry.visit()
+        before, ours.services[0] = ours.services[0], service(offering("gpt-5.5"))
+        registry.lose()
+        registry.fault("POST /register", Cut())
+        with pytest.raises(Unreachable):
+            await ours.registry.visit()
+        registry.heal()
+        ours.services[0] = before
+        await ours.registry.visit()
+        assert [found["labels"]["model"] for found in registry.services.values()] == ["gpt-6.1-terra"]
+
+
 async def test_its_health_goes_with_the_heartbeat_and_a_change_is_told() -> None:
     registry = Registry()
     keyless = Listening("openai", "http://127.0.0.1:8100", 8100, has_key=False)
