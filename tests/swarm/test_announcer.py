@@ -316,3 +316,13 @@ async def test_a_key_goes_to_the_service_that_it_is_for() -> None:
     ):
         await until(lambda: hands.waiting >= 3)
     assert seen == {"ours.example": {"Bearer secret"}, "127.0.0.1": {None}}
+
+
+async def test_the_last_events_are_still_sent() -> None:
+    stream = EventStream()
+    async with played(stream):
+        async with running({"events": stream.url}) as client:
+            await until(lambda: client.status()["events"]["state"] == "connected")
+            for number in range(50):
+                client.events.publish("last", {"n": number})
+        assert [event["data"]["n"] for event in stream.events] == list(range(50))

@@ -113,7 +113,7 @@ async def test_an_answer_that_drips_for_ever_is_left() -> None:
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     async with server, linked(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", ROUTER, within=QUICK) as link:
         with pytest.raises(Unreachable, match="no answer within"):
-            await link.identify()
+            await asyncio.wait_for(link.identify(), 20)
 
 
 async def test_no_proxy_and_no_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +229,9 @@ async def test_it_is_woken_out_of_its_pause_and_before_it() -> None:
         assert visits == 1
         link.wake()
         await until(lambda: visits == 3 and len(hands.sleeps) == 3 and hands.waiting == 1)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert visits == 3  # it was woken once for each
         hands.strike()
         await until(lambda: visits == 4)
         task.cancel()

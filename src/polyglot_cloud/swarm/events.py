@@ -39,6 +39,7 @@ class Events:
         self._thread = 0
         self._some = asyncio.Event()
         self._none = asyncio.Event()
+        self._none.set()
         self.sent = 0
         self.dropped = 0
 
@@ -70,6 +71,7 @@ class Events:
         event = event_type, {**data, "timestamp": data.get("timestamp") or self._link.pace.now()}
         with self._lock:
             self._waiting.append(event)
+            self._none.clear()
             if len(self._waiting) > self._longest:
                 self._waiting.popleft()
                 self.dropped += 1
@@ -101,10 +103,8 @@ class Events:
                 await link.pace.sleep(GAP)
 
     async def all_sent(self) -> None:
-        """Waits until no event waits."""
-        while self._waiting:
-            self._none.clear()
-            await self._none.wait()
+        """Waits until no event waits, nor is on its way."""
+        await self._none.wait()
 
     async def _there_is_one(self) -> bool:
         """False after a while without any."""
