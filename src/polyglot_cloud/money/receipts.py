@@ -4,6 +4,7 @@ Each line carries the number and the hash of its entry, so the files themselves 
 beside them may be old, or gone. Other programs may append lines of their own; those are left alone.
 """
 
+import asyncio
 import contextlib
 import errno
 import json
@@ -228,7 +229,19 @@ class Follower:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="receipts", daemon=True)
         self._reported = False
+        self._stepping = threading.Lock()
         self._thread.start()
+
+    @property
+    def folder(self) -> Path:
+        return self._receipts.folder
+
+    async def written(self) -> None:
+        """Returns once what was booked before stands in the files. What cannot be written there now is written later. Raises LedgerError
+        where the ledger itself cannot be read.
+        """
+        await self._ledger.refresh()
+        await asyncio.to_thread(self._step, save=False)
 
     def close(self) -> None:
         """Writes what is still missing. Blocks."""
@@ -246,6 +259,10 @@ class Follower:
 
     def _step(self, *, save: bool) -> None:
         """One look. What cannot be written now is written later: the ledger has it."""
+        with self._stepping:
+            self._look(save=save)
+
+    def _look(self, *, save: bool) -> None:
         if self._ledger.projected == self._receipts.position and not save:
             return
         trouble: LedgerError | None = None
