@@ -175,6 +175,7 @@ else
         'd["count"] == 1 and list(d["receipts"][0])[:11] == "request_id run_id agent timestamp provider model input_tokens output_tokens cost_usd latency_ms status".split()'
     check "gateway: the receipt is the call's" 200 \
         '(lambda r: r["request_id"] == a[0] and r["cost_usd"] == float(a[1]) and r["status"] == "success")(d["receipts"][0])' "$RUN-1" "$COST"
+    EXACT=$(pick 'format(d["receipts"][0].get("cost_nano", 0) / 1e9 or d["receipts"][0]["cost_usd"], ".9f")') # cost_usd is rounded to a micro-dollar
     get "$GATEWAY/metrics?window=minute"
     check "gateway: /metrics counts it" 200 'd["total_requests"] >= 1 and d["total_cost_usd"] > 0 and a[0] in d["requests_per_provider"]' "$NAME"
     get "$GATEWAY/metrics?window=year"
@@ -183,11 +184,11 @@ else
     check "gateway: no budget is set yet" 200 'd["budget_set"] is False'
     post "$GATEWAY/budget?run_id=$RUN&budget_usd=-1"
     check "gateway: a budget below zero is 400" 400 'd["detail"]'
-    post "$GATEWAY/budget?run_id=$RUN&budget_usd=$("$PYTHON3" -c 'import sys; print(format(float(sys.argv[1]) / 0.8, ".9f"))' "$COST")"
+    post "$GATEWAY/budget?run_id=$RUN&budget_usd=$("$PYTHON3" -c 'import sys; print(format(float(sys.argv[1]) / 0.8, ".9f"))' "$EXACT")"
     check "gateway: a budget is set" 200 'd["status"] == "Budget set successfully"'
     get "$GATEWAY/budget/$RUN"
     check "gateway: 80% of it are spent: caution" 200 'd["budget_set"] and d["alert_level"] == "caution" and d["can_proceed"] and 79 < d["percent_used"] < 81'
-    post "$GATEWAY/budget?run_id=$RUN&budget_usd=$COST"
+    post "$GATEWAY/budget?run_id=$RUN&budget_usd=$EXACT"
     post "$GATEWAY/route" "$(order "$RUN-2")"
     check "gateway: a run that has spent its budget gets 429" 429 'd["detail"].startswith("Budget exceeded")'
     get "$GATEWAY/budget/$RUN"

@@ -42,6 +42,7 @@ from polyglot_cloud.routes.models import Models
 from polyglot_cloud.routes.quote import QuoteEndpoint
 from polyglot_cloud.routes.service import Face, Service
 from polyglot_cloud.settings import Access, Settings
+from polyglot_cloud.swarm.auto import Auto
 from polyglot_cloud.tenancy import Directory
 from polyglot_cloud.transport import Choice, Proxies, Timeouts, open_transport
 
@@ -76,6 +77,7 @@ class Parts:
     fetcher: Fetcher | None = None
     till: Till | None = None
     directory: Directory | None = None
+    auto: Auto | None = None
     purse: Purse | None = None  # budgets to quote by where there is no till
     swarm: Callable[[], Mapping[str, Any]] | None = None  # how the swarm's services stand, for /health
 
@@ -108,7 +110,7 @@ def create_app(
     books = bookkeeper(settings, parts, catalog, providers)
     pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher, books)
     last_calls = LastCalls()
-    edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock)
+    edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock, auto=parts.auto)
 
     def faces() -> dict[str, Face]:
         return {name: face_of(catalog, access, parts.today()) for name, access in accesses.items()}
@@ -253,11 +255,11 @@ def open_paths(faces: Iterable[str]) -> frozenset[str]:
 
 
 def identify(directory: Directory, scope: Scope, opened: Collection[str]) -> None:
-    """Puts who calls into the scope, as `caller`. Raises Unauthorized and NotAllowed."""
+    """Puts who calls into the scope, as `caller`, unless an edge before this one knew it. Raises Unauthorized and NotAllowed."""
     path = scope["path"]
     if scope["method"] in {"GET", "HEAD"} and path in opened:
         return
-    caller = directory.identify(scope["headers"], scope["query_string"])
+    caller = scope.get("caller") or directory.identify(scope["headers"], scope["query_string"])
     if caller is not None:
         named = re.match(r"/v1/([^/]+)", path)
         if named and named[1] not in GLOBAL:

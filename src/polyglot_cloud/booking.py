@@ -125,11 +125,15 @@ class Bookkeeper(Prices):
         self.clamps = clamps
         self._server_tools = server_tools
 
+    def over(self, catalog: Catalog) -> "Bookkeeper":
+        """The same books over another catalog, whose providers count no tokens."""
+        return Bookkeeper(self.till, catalog, self.today, clamps=self.clamps, server_tools=self._server_tools)
+
     async def open(self, call: Call, target: Target, outbound: Outbound, addressed: Outgoing) -> "Account":
         """Raises what `Till.open` raises, and UnboundedTool; nothing was sent then. The maximum of output in `outbound` may be lowered."""
         caller = call.caller
         budgets = await self.applying(call, target.provider)
-        facts = {
+        facts: dict[str, Any] = {
             "call": call.id, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
         }  # fmt: skip
@@ -139,15 +143,21 @@ class Bookkeeper(Prices):
             facts["run"] = call.run
         if call.agent is not None:
             facts["agent"] = call.agent
+        if call.errand is not None:
+            facts["registration"] = call.errand.registration
+            if call.errand.metadata is not None:
+                facts["metadata"] = dict(call.errand.metadata)
         account = Account(self, call, target, outbound, addressed, call.elapsed())
         if not budgets:
             account.tab = await self.till.open(facts, None, budgets)
+            call.attempts.append(account.tab.attempt)
             return account
         account.open_ended = self._open_ended(call, target, outbound)
         most = self.most(call, target, outbound, media=account.open_ended)
         if most is None:
             raise self.unbounded(target.provider, target.destination.model)
         account.tab = tab = await self.till.open(facts, most, budgets, account)
+        call.attempts.append(tab.attempt)
         if tab.bound is not None and tab.bound.maximum < most.maximum:
             await account.clamp(most.maximum, tab.bound.maximum)
         return account
@@ -278,12 +288,15 @@ class Account:
 
     def _ending(self, status: int | None) -> dict[str, Any]:
         facts: dict[str, Any] = {"timings": {"total_ms": (self.call.elapsed() - self.began) // 1_000_000}}
+        errand, edits = self.call.errand, [*self.call.edits, *self.outbound.edits]
         if status is not None:
             facts["status"] = status
         if self.outbound.losses:
             facts["losses"] = [f"{loss.pointer} ({loss.kind})" for loss in self.outbound.losses]
-        if self.outbound.edits:
-            facts["edits"] = list(self.outbound.edits)
+        if edits:
+            facts["edits"] = edits
+        if errand is not None and errand.fallback_from:
+            facts["fallback_from"] = errand.fallback_from
         return facts
 
     def failed(self, error: BaseException) -> None:

@@ -156,7 +156,8 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         parts = Parts(transport=open_transport(choice), till=house.till, directory=house.directory, swarm=hive.status)
         application = create_app(settings, rows, accesses, parts)
         database, _ = treasury.places(settings, sandbox=options.sandbox)
-        stack.enter_context(hive.furnished(Home(application, rows, accesses, database, limits_of(settings))))
+        home = Home(application, rows, accesses, database, limits_of(settings), house.receipts)
+        stack.enter_context(hive.furnished(home))
         notes = [*openings(settings), *exposure(settings), *([choice.told] if choice.told else []), *house.notes]
         notes += hive.notes
         notes += [str(problem) for problem in settings.problems(list(rows.providers.values()))]

@@ -18,32 +18,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from polyglot_cloud import __version__
-from polyglot_cloud.app import Application, utc_today
+from polyglot_cloud.app import DIALECTS, Application, utc_today
 from polyglot_cloud.asgi import App, Headers
 from polyglot_cloud.catalog import Catalog
 from polyglot_cloud.routes.service import latency
 from polyglot_cloud.routes.swarm_control import controlled
 from polyglot_cloud.routes.swarm_edge import Identify
+from polyglot_cloud.routes.swarm_gateway import gateway_app, identified
 from polyglot_cloud.routes.swarm_registry import registry_app
 from polyglot_cloud.routes.swarm_router import router_app
 from polyglot_cloud.server import Annex, Companion, Limits
 from polyglot_cloud.settings import Access, Problem, Settings, SettingsError
 from polyglot_cloud.sockets import BindError, Bound, Opening, Port, open_ports
 from polyglot_cloud.swarm.announcer import SERVICES, TITLES, Circumstances, SwarmClient
+from polyglot_cloud.swarm.auto import Auto
+from polyglot_cloud.swarm.directory import Directory, Selected, Wanted
+from polyglot_cloud.swarm.dispatch import Dispatch
 from polyglot_cloud.swarm.embedded import Embedded, Mode, NoPort, Seat
 from polyglot_cloud.swarm.link import Peer, open_client
-from polyglot_cloud.swarm.offers import Listening, Ours, endpoint
-from polyglot_cloud.swarm.services import watch
+from polyglot_cloud.swarm.offers import CHAT, Listening, Ours, endpoint
+from polyglot_cloud.swarm.places import Places
+from polyglot_cloud.swarm.runs import Runs, alert
+from polyglot_cloud.swarm.selection import Here, There
+from polyglot_cloud.swarm.services import Services, watch
 
 if TYPE_CHECKING:
-    from polyglot_cloud.swarm.directory import Directory
-    from polyglot_cloud.swarm.services import Services
+    from polyglot_cloud.money.receipts import Follower
 
 SERVED = ("router", "gateway", "registry")
 """What we can stand in for."""
 SERVING: frozenset[Mode] = frozenset({"auto", "embedded"})
 OWN = b"x-polyglot-own"
 """The header by which our own client is known to the services that we serve, once these ask for keys."""
+SELECTING = 30.0
+"""Seconds that a Router of somebody else may take to select."""
 GLANCE = 2.0
 """Seconds that one look at who is there may take."""
 FIRST_ROUND = 10.0
@@ -54,13 +62,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What the hive stands in. `database` is the till's."""
+    """What the hive stands in. `database` is the till's, `receipts` writes its files; None: nothing is booked."""
 
     application: Application
     catalog: Catalog
     accesses: Mapping[str, Access]
     database: Path
     limits: Limits
+    receipts: "Follower | None" = None
 
 
 class Hive:
@@ -77,6 +86,9 @@ class Hive:
         self._client: SwarmClient | None = None
         self._embedded: Embedded | None = None
         self._listening: list[Listening] = []
+        self._router: Peer | None = None
+        self._places = Places(lambda: self._listening, settings.swarm_endpoints)
+        self.auto = Auto(self._places)
 
     @property
     def notes(self) -> list[str]:
@@ -93,8 +105,6 @@ class Hive:
         if self._mode not in SERVING:
             yield
             return
-        from polyglot_cloud.swarm.directory import Directory  # noqa: PLC0415  # only who serves the swarm loads it
-        from polyglot_cloud.swarm.services import Services  # noqa: PLC0415  # as above
         from polyglot_cloud.swarm.store import Store  # noqa: PLC0415  # it imports SQLAlchemy
 
         store = Store(home.database)
@@ -105,24 +115,37 @@ class Hive:
         finally:
             store.close()
 
-    def _made(self, home: Home, directory: "Directory", services: "Services") -> dict[str, Callable[[int], App]]:
+    def _made(self, home: Home, directory: Directory, services: Services) -> dict[str, Callable[[int], App]]:
         identify = self._identify(home)
-        return {
+        self.auto.selector = selector = _Whoever(self, directory)
+        made: dict[str, Callable[[int], App]] = {
             "router": lambda port: router_app(directory, port=port, identify=identify),
             "registry": lambda port: registry_app(services, port=port, identify=identify),
         }
+        till, settings, parts = home.application.parts.till, self._settings, home.application.parts
+        if till is None or home.receipts is None:
+            return made
+        runs = Runs(till, home.receipts)  # alerts and receipts are told as those of all other calls
+        chat = DIALECTS[CHAT]
+        dispatch = Dispatch(selector, self._places, home.application.pipeline, chat, till, runs)
+        made["gateway"] = lambda port: gateway_app(
+            dispatch, runs, home.application.app, dialect=chat, drain=parts.drain, max_body=settings.max_body_bytes,
+            faces=list(home.accesses), port=port, router_url=self.url("router"), events_url=self.url("events"), identify=identify,
+            tenant=settings.swarm_tenant,
+        )  # fmt: skip
+        return made
 
     def _identify(self, home: Home) -> Identify | None:
-        """Who calls our services: whoever calls us, and our own client."""
+        """Who calls our services: whoever calls us, the tenant that counts for this machine, and our own client."""
         directory = home.application.parts.directory
-        own = self._secret.encode()
         if directory is None:
             return None
+        own, known = self._secret.encode(), identified(directory, self._settings.swarm_tenant)
 
         def identify(headers: Headers, query_string: bytes) -> Any:
             if any(name == OWN and secrets.compare_digest(value, own) for name, value in headers):
                 return None
-            return directory.identify(headers, query_string)
+            return known(headers, query_string)
 
         return identify
 
@@ -137,6 +160,7 @@ class Hive:
                 return
             async with open_client([self._url(name) for name in SERVED]) as looking:
                 home, client = self._home, self._made_client(self._home)
+                self._router = Peer(looking, self.url("router"), SELECTING)
                 embedded = self._made_embedded(looking)
                 embedded.start()
                 tasks = [
@@ -177,7 +201,9 @@ class Hive:
         )
         client = SwarmClient(self._settings, home.catalog, ours, Circumstances(headers=self._credentials))
         if home.application.parts.till is not None:
-            home.application.parts.till.on_alert(lambda notice: client.events.budget_alert(notice.document()))
+            home.application.parts.till.on_alert(lambda notice: client.events.budget_alert(alert(notice)))
+        if home.receipts is not None:
+            home.receipts.on_line(lambda line: client.events.cost_update(json.loads(line)))
         self._client = client
         return client
 
@@ -199,6 +225,15 @@ class Hive:
 
     def _url(self, name: str) -> str:
         return cast("str", getattr(self._settings, f"swarm_{name}_url"))
+
+    def url(self, name: str) -> str:
+        """Where a service is: ours, or the one that the settings name."""
+        return self._embedded.url(name) if self._embedded is not None and name in SERVED else self._url(name)
+
+    def router(self) -> Peer | None:
+        """The Router of somebody else, as long as it is one."""
+        status = self.status().get("router")
+        return self._router if status is not None and status["state"] == "external" else None
 
     # --- serving ---
 
@@ -293,6 +328,19 @@ def _merged(client: Mapping[str, Any], state: str, detail: str) -> dict[str, Any
     if state in {"closed", "broken", "released"} and client["state"] in {"down", "starting"}:
         return {"state": "released", "detail": ""} if state == "released" else {"state": "down", "detail": detail}
     return {}
+
+
+class _Whoever:
+    """Whoever is the Router at the moment: ours, or the one that is there."""
+
+    def __init__(self, hive: Hive, directory: Directory) -> None:
+        self._hive = hive
+        self._here = Here(directory)
+
+    async def select(self, wanted: Wanted) -> Selected:
+        """Raises NothingSelected."""
+        there = self._hive.router()
+        return await (self._here if there is None else There(there)).select(wanted)
 
 
 class _Stall:

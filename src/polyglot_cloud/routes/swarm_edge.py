@@ -64,14 +64,15 @@ Answer = Callable[[Asked], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`body` None: none is read."""
+    """`body` None: none is read. `app` answers instead of `answer` where an answer is not just an object, and reads for itself."""
 
     method: str
     path: str
     summary: str
-    answer: Answer
+    answer: Answer | None = None
     body: Sequence[Field] | None = None
     query: Sequence[Field] = ()
+    app: App | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,9 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = self._offered["GET" if scope["method"] == "HEAD" else scope["method"]]
+        if operation.app is not None:
+            await operation.app(scope, receive, send)
+            return
         try:
             reply = await _replied(operation, Request(scope, receive))
         except ClientGone:
@@ -149,6 +153,7 @@ async def _replied(operation: Operation, request: Request) -> Response:
     try:
         query = requests.read_query(operation.query, request.query_params)
         body = {} if operation.body is None else requests.read_body(operation.body, await _body(request))
+        assert operation.answer is not None  # noqa: S101  # an operation without an app has one
         return _reply(await operation.answer(Asked(request, body, query)))
     except Invalid as invalid:
         return _reply(invalid.body(), 422)
