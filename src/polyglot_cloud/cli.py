@@ -153,7 +153,13 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         )
         mode = mode_of(settings, sandbox=options.sandbox, till=house.till is not None)
         hive = Hive(settings, mode, lambda text: print(text, flush=True))
-        parts = Parts(transport=open_transport(choice), till=house.till, directory=house.directory, swarm=hive.status)
+        parts = Parts(
+            transport=open_transport(choice),
+            till=house.till,
+            directory=house.directory,
+            swarm=hive.status,
+            auto=hive.auto,
+        )
         application = create_app(settings, rows, accesses, parts)
         database, _ = treasury.places(settings, sandbox=options.sandbox)
         home = Home(application, rows, accesses, database, limits_of(settings), house.receipts)

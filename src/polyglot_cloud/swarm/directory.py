@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from polyglot_cloud.swarm.moments import Clock, now, stamp
+from polyglot_cloud.swarm.names import PARKED
 from polyglot_cloud.swarm.requests import Field
 
 if TYPE_CHECKING:
@@ -205,7 +206,8 @@ class Directory:
         self._all: Mapping[str, Provider] = {provider.name: provider for provider in store.providers()}
 
     async def register(self, values: Mapping[str, Any]) -> tuple[Provider, bool]:
-        """What the name stands for from now on, selectable again if it was deactivated, and whether the name is new.
+        """What the name stands for from now on, selectable again if it was deactivated, and whether the name is new. One that is parked
+        is out of the lists until it comes back.
 
         `values` are what `read_body(REGISTRATION, ...)` gives. Raises StoreUnusable.
         """
@@ -251,7 +253,10 @@ class Directory:
         at = self._clock()
         features = tuple(values["features"])
         new = Provider(
-            **{**values, "features": features}, created_at=old.created_at if old is not None else at, updated_at=at
+            **{**values, "features": features},
+            created_at=old.created_at if old is not None else at,
+            updated_at=at,
+            active=not values["model"].startswith(PARKED),
         )
         self._keep(new)
         return new, old is None
