@@ -12,7 +12,7 @@ import pytest
 from harness import streamed
 from polyglot_cloud.amounts import Nano
 from polyglot_cloud.grants import BudgetRow, Cap, Grant
-from swarm.gateway_stage import CHEAP, DEAR, ELSEWHERE, Network, Stage
+from swarm.gateway_stage import CHEAP, DEAR, ELSEWHERE, Network, Stage, completion
 from swarm.services_stage import STAMP, plain
 from tenancy.stage import BY
 from tenancy.stage import Stage as Keys
@@ -401,6 +401,31 @@ async def test_a_budget_is_spent_to_the_last_call_and_never_overspent(stage: Sta
         found = await stage.get("/budget/run-1")
         assert (found["alert_level"], found["can_proceed"], found["percent_used"]) == ("ok", True, 48.0)
         assert (await stage.route(payload=PROMPT)).status_code == 200
+
+
+async def test_a_run_gets_to_its_last_call_where_nobody_said_how_long_an_answer_may_be(make: Make) -> None:
+    """Each bound is the model's whole output, so the maximum is lowered to what there is."""
+    seen: list[dict[str, Any]] = []
+
+    def network(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/input_tokens"):
+            return httpx.Response(200, json={"object": "response.input_tokens", "input_tokens": 400})
+        seen.append(json.loads(request.content))
+        return completion(request, (400, 40))
+
+    stage = make(network=network)
+    await stage.register("openai-luna")
+    prompt = {"messages": [{"role": "user", "content": "w " * 400}]}
+    await stage.route(run_id="first", payload=prompt)
+    one = lines(stage, "first.jsonl")[0]["cost_nano"]
+    await set_budget(stage, f"?run_id=run-1&budget_usd={one * 25 / 2e9:.9f}")
+    bodies = [(await stage.route(payload=prompt)).json() for _ in range(13)]
+    assert [body.get("status") for body in bodies] == ["success"] * 12 + [None]
+    assert bodies[12] == {"detail": "Budget exceeded: 96.0% used"}
+    maxima = [each["max_completion_tokens"] for each in seen[1:]]
+    assert [body["clamped"] for body in bodies[:12]] == [f"128000->{maximum}" for maximum in maxima]
+    assert maxima == sorted(maxima, reverse=True)
+    assert 40 <= maxima[-1] < 100
 
 
 async def test_calls_at_once_never_overspend(stage: Stage) -> None:
