@@ -28,7 +28,7 @@ from polyglot_cloud.errors import (
 )
 from polyglot_cloud.headers import PREFIX
 from polyglot_cloud.large import aside
-from polyglot_cloud.money.bounds import Bound, bound, is_all_text, nearer
+from polyglot_cloud.money.bounds import LEAST_OUTPUT, Bound, bound, is_all_text, nearer
 from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.caps import Run
 from polyglot_cloud.money.cost import Cost, cost_of
@@ -42,7 +42,9 @@ from polyglot_cloud.transport import Outgoing
 MEDIA: frozenset[Need] = frozenset({"image", "file", "audio"})
 REMEMBERED = 1024
 FLOOR = 1_024
-"""Tokens of output below which no budget lowers a maximum, what the call thinks not counted."""
+"""Tokens of output below which no budget lowers a maximum, what the call thinks not counted. The swarm's errands are let in down to the
+least that a vendor takes: their runs' budgets are small, and their own Gateway lets the last call in whatever it costs.
+"""
 WITH_TOOLS = 4_096
 """The same where tools are offered: a call of one that is cut off is worse than none."""
 BYTES_AN_OUTPUT_TOKEN = 16
@@ -220,7 +222,8 @@ class Account:
         asked = lid.asked(value)
         if asked is not None and asked <= 0:  # nothing is to be written, or all there is: not ours to change
             return most.maximum
-        floor = max(WITH_TOOLS if lid.tools(value) else FLOOR, lid.thinks(value) + FLOOR)
+        words = FLOOR if self.call.errand is None else LEAST_OUTPUT
+        floor = max(WITH_TOOLS if lid.tools(value) else words, lid.thinks(value) + words)
         return min(floor, most.maximum)
 
     async def clamp(self, asked: int, maximum: int) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from harness import streamed
 from polyglot_cloud.amounts import Nano
 from polyglot_cloud.grants import BudgetRow, Cap, Grant
-from swarm.gateway_stage import CHEAP, DEAR, ELSEWHERE, Network, Stage
+from swarm.gateway_stage import CHEAP, DEAR, ELSEWHERE, Network, Stage, completion
 from swarm.services_stage import STAMP, plain
 from tenancy.stage import BY
 from tenancy.stage import Stage as Keys
@@ -402,6 +403,31 @@ async def test_a_budget_is_spent_to_the_last_call_and_never_overspent(stage: Sta
         assert (await stage.route(payload=PROMPT)).status_code == 200
 
 
+async def test_a_run_gets_to_its_last_call_where_nobody_said_how_long_an_answer_may_be(make: Make) -> None:
+    """Each bound is the model's whole output, so the maximum is lowered to what there is."""
+    seen: list[dict[str, Any]] = []
+
+    def network(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/input_tokens"):
+            return httpx.Response(200, json={"object": "response.input_tokens", "input_tokens": 400})
+        seen.append(json.loads(request.content))
+        return completion(request, (400, 40))
+
+    stage = make(network=network)
+    await stage.register("openai-luna")
+    prompt = {"messages": [{"role": "user", "content": "w " * 400}]}
+    await stage.route(run_id="first", payload=prompt)
+    one = lines(stage, "first.jsonl")[0]["cost_nano"]
+    await set_budget(stage, f"?run_id=run-1&budget_usd={one * 25 / 2e9:.9f}")
+    bodies = [(await stage.route(payload=prompt)).json() for _ in range(13)]
+    assert [body.get("status") for body in bodies] == ["success"] * 12 + [None]
+    assert bodies[12] == {"detail": "Budget exceeded: 96.0% used"}
+    maxima = [each["max_completion_tokens"] for each in seen[1:]]
+    assert [body["clamped"] for body in bodies[:12]] == [f"128000->{maximum}" for maximum in maxima]
+    assert maxima == sorted(maxima, reverse=True)
+    assert 40 <= maxima[-1] < 100
+
+
 async def test_calls_at_once_never_overspend(stage: Stage) -> None:
     one = await spent_by_one(stage)
     await set_budget(stage, f"?run_id=run-1&budget_usd={one * 25 / 2e9:.9f}")
@@ -416,7 +442,8 @@ async def test_a_budget_that_is_met_exactly_is_critical_and_the_next_call_refuse
     await set_budget(stage, f"?run_id=run-1&budget_usd={lines(stage, 'run-1.jsonl')[0]['cost_nano'] / 1e9:.9f}")
     found = await stage.get("/budget/run-1")
     assert (found["alert_level"], found["can_proceed"], found["percent_used"]) == ("critical", False, 100.0)
-    assert plain(await stage.route()) == (429, {"detail": "Budget exceeded: 100.0% used"})
+    for model in (CHEAP, "nobody is even selected"):
+        assert plain(await stage.route(model)) == (429, {"detail": "Budget exceeded: 100.0% used"})
     assert len(stage.network.seen) == 1
 
 
@@ -552,3 +579,63 @@ async def test_failures_without_an_answer_cost_nothing(make: Make) -> None:
     await stage.register("a")
     body = (await stage.route()).json()
     assert (body["status"], body["cost"]["cost_usd"]) == ("error", 0)
+
+
+CHUNK = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
+
+
+async def test_a_stream_that_breaks_says_so_in_band_and_is_an_error(make: Make) -> None:
+    def broken(request: httpx.Request) -> httpx.Response:
+        return streamed([CHUNK], httpx.ReadError("cut"))
+
+    stage = make(network=broken)
+    await stage.register("a")
+    await stage.register("b", DEAR, cost_per_input_token=1.0)
+    reply = await stage.route("", payload={"messages": [{"role": "user", "content": "hello"}], "stream": True})
+    assert reply.status_code == 200
+    assert b"".join(CHUNK.split(b"\n\n")) in reply.content
+    assert '"error"' in reply.text
+    assert "[DONE]" not in reply.text
+    (line,) = (await stage.get("/receipts/run-1"))["receipts"]
+    (told,) = stage.told("cost_update")
+    assert (line["status"], told["status"], told["cost_usd"]) == ("error", "error", line["cost_usd"])
+
+
+async def test_a_client_that_leaves_ends_the_call_and_is_booked(make: Make) -> None:
+    arrived = asyncio.Event()
+
+    async def silent(request: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stage = make(network=silent)
+    await stage.register("a")
+    task = asyncio.create_task(stage.route())
+    await arrived.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (line,) = (await stage.get("/receipts/run-1"))["receipts"]
+    assert (line["status"], line["outcome"]) == ("error", "cancelled")
+
+
+async def test_a_defect_of_ours_is_a_500_as_json(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.register("a")
+
+    monkeypatch.setattr(type(stage.router), "select", lambda *_: 1 / 0)
+    transport = stage.http._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    transport.raise_app_exceptions = False
+    status, body = plain(await stage.route())
+    assert (status, list(body)) == (500, ["detail"])
+
+
+async def test_while_the_ledger_is_out_of_order_nothing_is_answered(stage: Stage) -> None:
+    await stage.register("a")
+    stage.till.close()
+    status, body = plain(await stage.route())
+    assert (status, list(body)) == (503, ["detail"])
+    assert (await stage.http.get("/metrics")).status_code == 503
+    assert (await stage.http.get("/receipts/r")).status_code == 503
+    assert (await stage.http.post("/budget?run_id=r&budget_usd=1")).status_code == 503

@@ -74,7 +74,7 @@ class Stage:
     """`restart` is what a new process finds."""
 
     folder: Path
-    network: Network = field(default_factory=Network)
+    network: Any = field(default_factory=Network)
     keys: Keys | None = None
     tenant: str | None = None
     selector: Selector | None = None

@@ -270,7 +270,10 @@ class Dispatch:
             return Streaming(reply, lambda: self._streamed(errand, candidate, reply))
         response = wire.decode_object(bytes(body))
         status = "success" if response.get("choices") else "error"
-        return Answered(await self._told(errand, candidate, response, status, reply.outcome.model))
+        told = await self._told(errand, candidate, response, status, reply.outcome.model)
+        if (clamped := reply.headers.get(f"{PREFIX}clamped")) is not None:
+            told["clamped"] = clamped
+        return Answered(told)
 
     async def _failure(self, errand: _Errand, error: GatewayError) -> Answered:
         """Of a request that nobody could serve, who was selected first is named."""
