@@ -381,7 +381,7 @@ class Instant:
         self.failure = None
         self.entries: list[Entry] = []
 
-    def add(self, lines: list[Line]) -> Commit:
+    def add(self, lines: list[Line], *, urgent: bool = True) -> Commit:  # it is written at once in any case
         self.entries += [Entry(kind, attempt, nano, json.loads(facts), at) for kind, attempt, nano, facts, at in lines]
         commit = Commit()
         asyncio.get_running_loop().call_soon(tell, [commit], None)
