@@ -177,6 +177,15 @@ async def test_deactivated_twice_and_registered_again(stage: Stage) -> None:
         stage.restart()
 
 
+async def test_one_that_is_parked_is_in_no_list_until_it_comes_back(stage: Stage) -> None:
+    """So announced models leave a Router whose deleted names are burned; in ours nobody shall select them by an empty model."""
+    for model, listed, status in (("gpt-6", ["openai-gpt-6"], 200), ("offline:gpt-6", [], 404)) * 2:
+        await register(stage, model=model)
+        assert await names(stage) == listed
+        selected = await stage.router.post("/select", json={"requirements": {"model": ""}})
+        assert selected.status_code == status
+
+
 async def test_the_database_fails(stage: Stage) -> None:
     await register(stage)
     with closing(sqlite3.connect(stage.path, isolation_level=None)) as other:
