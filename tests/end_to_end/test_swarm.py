@@ -1,5 +1,6 @@
 """The swarm over real processes and sockets: the services that we serve, and others that are announced to them."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -215,3 +216,31 @@ def test_a_budget_holds_over_a_kill_and_each_event_comes_once(tmp_path: Path) ->
         assert sorted(each["request_id"] for each in told.of("cost_update") if each["run_id"] == "r") == sorted(
             f"r-{number}" for number in range(1, 13)
         )
+
+
+# --- keys ---
+
+
+def test_once_there_are_keys_the_services_ask_for_one_and_tenants_see_their_own(tmp_path: Path) -> None:
+    key = "a-key-of-acme-0123456789"
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/polyglot.toml").write_text(
+        f'[tenant.acme]\n[tenant.local]\n[key.one]\ntenant = "acme"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n'
+    )
+    shown = {"authorization": f"Bearer {key}"}
+    with swarm(tmp_path) as one:
+        until(lambda: len(one.health()["registry"]["registered"]) == 4 and one.health()["router"]["registered"])
+        for service, path in (("router", "/providers"), ("registry", "/services"), ("gateway", "/metrics")):
+            assert httpx.get(one.url(service, path), trust_env=False).status_code == 401
+            assert httpx.get(one.url(service, path), headers=shown, trust_env=False).status_code == 200
+        assert one.get("gateway", "/health")["service"] == "gateway"
+        listed = httpx.get(one.url("router", "/providers"), headers=shown, trust_env=False).json()["providers"]
+        assert one.own() <= {each["endpoint"] for each in listed}
+        one.end()
+        one.more["POLYGLOT_SWARM_TENANT"] = "local"
+        one.begin()
+        until(one.is_announced)
+        model = listed[0]["model"]
+        assert one.post("gateway", "/route", order("local-1", "r", model)).json()["status"] == "success"
+        of_acme = httpx.get(one.url("gateway", "/receipts/r"), headers=shown, trust_env=False).json()
+        assert (one.get("gateway", "/receipts/r")["count"], of_acme["count"]) == (1, 0)
