@@ -56,7 +56,7 @@ def started(layer: str, face: str, upstream: Upstream) -> Iterator[tuple[Door, i
         command, environment = [sys.executable, "-m", "benchmarks.layers", "--serve", layer, face, str(port)], {}
     else:
         settings = {"POLYGLOT_LOG_LEVEL": "warning"} if layer == "transport" else {}
-        launch = gateway(layer, **settings).launch(upstream)
+        launch = gateway(layer, sys.executable, None, **settings).launch(upstream)
         door, command, environment = launch.doors[face], launch.command, dict(launch.environment)
     with running(command, environment, door.port, MEASURED_CORE) as pid:
         yield door, pid

@@ -169,6 +169,17 @@ async def test_a_translated_answer_is_booked_the_same(case: Case, stream: bool, 
     assert (end["nano"], end["outcome"]) == (case.cost, "complete")
 
 
+@BY_PROVIDER
+async def test_the_ledger_alone_is_enough_to_work_a_cost_out_again(case: Case, tmp_path: Path) -> None:
+    upstream, _ = replying(case.answer(stream=False))
+    with counter(tmp_path) as desk:
+        await ask(application(upstream, till=desk.till), case, stream=False)
+        _, end = only(desk)
+    rates = end["price"]["rates"]
+    assert set(rates) == {"input", "cache_read", "output"}
+    assert 600 * rates["input"] + 400 * rates["cache_read"] + 70 * rates["output"] == end["nano"] * 1000
+
+
 async def test_several_choices_are_several_attempts_and_the_answer_names_all(tmp_path: Path) -> None:
     upstream, seen = replying(*(httpx.Response(200, json=MESSAGE) for _ in range(3)))
     with counter(tmp_path, BIG) as desk:
@@ -370,7 +381,7 @@ class Instant:
         self.failure = None
         self.entries: list[Entry] = []
 
-    def add(self, lines: list[Line]) -> Commit:
+    def add(self, lines: list[Line], *, urgent: bool = True) -> Commit:  # it is written at once in any case
         self.entries += [Entry(kind, attempt, nano, json.loads(facts), at) for kind, attempt, nano, facts, at in lines]
         commit = Commit()
         asyncio.get_running_loop().call_soon(tell, [commit], None)

@@ -187,9 +187,9 @@ async def test_whoever_leaves_while_his_hold_is_written_holds_nothing(tmp_path: 
         late: list[list[Line]] = []
         add = desk.journal.add
 
-        def held_up(lines: list[Line]) -> Commit:
+        def held_up(lines: list[Line], *, urgent: bool = True) -> Commit:
             if lines[0][0] != "held":
-                return add(lines)
+                return add(lines, urgent=urgent)
             late.append(lines)
             return Commit()
 

@@ -9,6 +9,8 @@ first core, upstream and load generator on the last. Subjects:
     no gateway     the load goes to the upstream itself: what the harness can see
     plain httpx    Starlette and httpx.AsyncClient, nothing in between (benchmarks/plain_httpx.py)
     over httpx     this gateway with POLYGLOT_TRANSPORT=httpx
+    gateway, no ledger         with POLYGLOT_LEDGER=off: nothing is booked
+    gateway, key and budgets   a key is asked for, and the process, its tenant and the key have budgets
     gateway        this gateway as it comes, by the Python that runs this; and by each that --python names
     LiteLLM        with --litellm: its command, in an environment of its own
     Portkey        with --portkey: the folder with node_modules/@portkey-ai/gateway
@@ -63,12 +65,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def chosen_subjects(given: argparse.Namespace, stack: ExitStack) -> list[Subject]:
-    found = own_subjects()
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    found = own_subjects(folder, MODELS)
     for path in given.python:
         python = interpreter(path, stack)
         found.append(gateway(f"gateway, Python {version(python)}", python))
     if given.litellm:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found.append(peers.litellm(given.litellm.absolute(), MODELS, folder))
     if given.portkey:
         found.append(peers.portkey(given.portkey.absolute()))

@@ -282,7 +282,7 @@ class Account:
         return {
             "model": outcome.model or self.target.destination.model,
             "usage": spelled(usage),
-            "price": {"from": price.effective_from.isoformat(), "source": price.source} if price else None,
+            "price": {"from": price.effective_from.isoformat(), "rates": cost.rates} if price else None,
             "cost_source": cost.source,
             **({"unpriced": list(cost.unpriced)} if cost.unpriced else {}),
             **({"estimated": True} if estimated or cost.estimated else {}),
@@ -290,15 +290,16 @@ class Account:
         }
 
     def _ending(self, status: int | None) -> dict[str, Any]:
-        losses = [f"{loss.pointer} ({loss.kind})" for loss in self.outbound.losses]
-        errand = self.call.errand
-        return {
-            "timings": {"total_ms": (self.call.elapsed() - self.began) // 1_000_000},
-            "status": status,
-            "losses": losses,
-            "edits": [*self.call.edits, *self.outbound.edits],
-            **({"fallback_from": errand.fallback_from} if errand is not None and errand.fallback_from else {}),
-        }
+        facts: dict[str, Any] = {"timings": {"total_ms": (self.call.elapsed() - self.began) // 1_000_000}}
+        if status is not None:
+            facts["status"] = status
+        if self.outbound.losses:
+            facts["losses"] = [f"{loss.pointer} ({loss.kind})" for loss in self.outbound.losses]
+        if self.call.edits or self.outbound.edits:
+            facts["edits"] = [*self.call.edits, *self.outbound.edits]
+        if (errand := self.call.errand) is not None and errand.fallback_from:
+            facts["fallback_from"] = errand.fallback_from
+        return facts
 
     def failed(self, error: BaseException) -> None:
         """Books an attempt that gave no answer."""
@@ -315,7 +316,7 @@ class Account:
         facts = {
             "model": self.target.destination.model,
             "usage": spelled(Usage(most.input, most.output)) if most else {},
-            "price": {"from": most.price.effective_from.isoformat(), "source": most.price.source} if most else None,
+            "price": {"from": most.price.effective_from.isoformat()} if most else None,
             "cost_source": "bound" if most else "unpriced",
             "estimated": True,
             **({"tiers": list(most.tiers)} if most and most.tiers else {}),

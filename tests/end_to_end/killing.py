@@ -205,7 +205,7 @@ def flip(path: Path, seq: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kills", nargs="?", type=int, default=50)
-    parser.add_argument("--limit", default="8.00", help="of the process, in US dollars a day")
+    parser.add_argument("--limit", default="20.00", help="of the process, in US dollars a day")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="polyglot-kills-") as folder, suppress(KeyboardInterrupt):

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from polyglot_cloud import wire
@@ -173,6 +173,9 @@ def test_what_is_no_object(body: bytes) -> None:
 
 
 @given(insides.filter(bool), st.integers(1, 40))
+@example("\\ud800\\ud800é", 13)
+@example("\\ud800\\ud83d\\ude00", 12)
+@example("\\\\ud800" * 9, 13)
 def test_pieces_of_a_string_are_strings(inside: str, size: int) -> None:
     body = inside.encode()
     found = list(pieces(Segments([body]), 0, len(body), size))
@@ -188,7 +191,7 @@ def test_pieces_of_a_string_are_strings(inside: str, size: int) -> None:
     [
         (b"abcdef", 3, 3), (b"ab\\nef", 3, 2), (b"ab\\nef", 4, 4), (b"a\\\\\\\\b", 3, 3), (b"a\\\\\\\\b", 4, 3), (b"a\\\\nb", 3, 3),
         (b"a\\u00e9b", 5, 1), (b"a\\u00e9b", 7, 7), (b"\\ud83d\\ude00b", 6, 0), (b"\\ud83d\\ude00b", 12, 12),
-        (b"\\\\ud83d\\ude00", 7, 2), ("aé".encode() + b"b", 2, 1), ("a世".encode() + b"b", 3, 1), (b"\x80\x80\x80\x80\x80", 4, 4),
+        (b"\\\\ud83d\\ude00", 7, 7), ("aé".encode() + b"b", 2, 1), ("a世".encode() + b"b", 3, 1), (b"\x80\x80\x80\x80\x80", 4, 4),
     ],
 )  # fmt: skip
 def test_where_a_string_may_be_cut(inside: bytes, wanted: int, cut: int) -> None:

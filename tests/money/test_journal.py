@@ -16,7 +16,7 @@ import pytest
 from money.ledgers import held, settled, unprivileged
 from polyglot_cloud.money import database, head, journal, schema
 from polyglot_cloud.money.commits import Commit
-from polyglot_cloud.money.entries import Entry
+from polyglot_cloud.money.entries import Entry, line_of
 from polyglot_cloud.money.faults import LedgerBusy, LedgerClosed, LedgerDamaged, LedgerUnwritable
 from polyglot_cloud.money.head import Head
 from polyglot_cloud.money.journal import Journal
@@ -104,6 +104,22 @@ async def test_one_turn_s_entries_go_together_and_who_gives_up_disturbs_no_other
 
 async def _done(commit: Commit) -> None:
     await commit
+
+
+async def test_what_nobody_waits_for_goes_with_what_comes_next(ledger: Journal) -> None:
+    before = ledger.commits
+    ledger.add([line_of(settled("a1"), 1)], urgent=False)
+    await asyncio.sleep(0)
+    assert ledger.commits == before
+    await ledger.append(held("a2"))
+    assert ledger.commits == before + 1
+    assert kinds(ledger) == [("settled", "a1"), ("held", "a2")]
+
+
+async def test_or_alone_after_a_while(ledger: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LINGER", 0.0)
+    await ledger.add([line_of(settled("a1"), 1)], urgent=False)
+    assert kinds(ledger) == [("settled", "a1")]
 
 
 def test_what_ended_loops_left_goes_first(ledger: Journal) -> None:

@@ -14,13 +14,11 @@ def boundary(inside: bytes, wanted: int) -> int:
 
     In what is no valid string the place may be any; whoever decodes the pieces will see that.
     """
-    at = wanted
-    while at > 0:
-        cut = _outside_escape(inside, _outside_character(inside, at))
-        if not _HIGH_SURROGATE.fullmatch(inside, max(cut - _LONGEST_ESCAPE, 0), cut):
-            return cut
-        at = cut - _LONGEST_ESCAPE  # its other half may follow
-    return 0
+    cut = _outside_escape(inside, _outside_character(inside, wanted))
+    high = cut - _LONGEST_ESCAPE
+    if high < 0 or not _HIGH_SURROGATE.fullmatch(inside, high, cut) or _outside_escape(inside, high) != high:
+        return cut
+    return high  # its other half may follow; two of them are no pair, so nothing before it belongs to it
 
 
 def _outside_character(inside: bytes, at: int) -> int:

@@ -3,8 +3,8 @@
 `estimated` and `unpriced` say where a figure is not the last word: what is estimated may be too high, what is unpriced is missing.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from polyglot_cloud.amounts import Nano
@@ -26,6 +26,7 @@ class Cost:
     parts      pico-dollars by kind of token or call as the price row has them, or "ticks"
     unpriced   kinds of usage that no rate covers, so that the true cost may be higher; output audio and images count as output meanwhile
     estimated  kinds booked at the dearest rate that could apply, because the row has none for them
+    rates      pico-dollars a token (or a call) of each kind in `parts`, as far as rates made them
     """
 
     nano: Nano
@@ -33,6 +34,7 @@ class Cost:
     parts: dict[str, int]
     unpriced: tuple[str, ...] = ()
     estimated: tuple[str, ...] = ()
+    rates: Mapping[str, int] = field(default_factory=dict)
 
 
 _WRITES = {
@@ -64,7 +66,8 @@ def cost_of(usage: Usage, price: Price | None) -> Cost:
     if price is None:
         return Cost(0, "unpriced", {}, (*counts, *beyond))
     table, missing, guessed = _table(usage, price)
-    rates, estimated = table.rates, table.estimated
+    estimated = table.estimated
+    rates = {kind: table.rates[kind] for kind in counts}
     parts = {kind: count * rates[kind] for kind, count in counts.items()}
     if beyond and price.calls:
         beyond = _called(parts, details, price, beyond)
@@ -72,7 +75,7 @@ def cost_of(usage: Usage, price: Price | None) -> Cost:
         estimated = estimated | {"input_audio"}
     if not estimated.isdisjoint(counts):
         guessed = (*guessed, *(kind for kind in counts if kind in estimated))
-    return Cost(_rounded(sum(parts.values())), "rates", parts, missing + beyond, guessed)
+    return Cost(_rounded(sum(parts.values())), "rates", parts, missing + beyond, guessed, rates)
 
 
 def bound_of(input_tokens: int, output_tokens: int, price: Price, *, tiers: Collection[str] = TIERS) -> Nano:

@@ -1,6 +1,7 @@
 """The journal: entries are added, and never updated or deleted. One thread writes; whoever adds does not wait for the disk.
 
-What is added within one turn of the event loop goes to the writer together, at the turn's end. The writer takes all that has gathered into
+What is added within one turn of the event loop goes to the writer together, at the turn's end; what nobody waits for, such as the end
+of a call, a little later, if nothing else is added before. The writer takes all that has gathered into
 one transaction (group commit), and says so to the `Commit` that `append` gave: whatever was acknowledged survives `kill -9` (with
 synchronous="FULL" a power cut as well). When it has time, it takes the new entries into the projections (`projections`) and copies the
 end of the chain to the file beside the database (`head`).
@@ -29,6 +30,8 @@ BATCH = 2000
 """Entries of one transaction, more or less: what one caller added together is never divided."""
 IDLE = 0.02
 """Seconds without work after which the projections are brought up to date."""
+LINGER = 0.02
+"""Seconds that entries wait for others which nobody waits for: one commit for the end of a call and the beginning of the next."""
 LAG = 5000
 """Entries that the projections may be behind while there is work; beyond it they get their share of the time."""
 SLICE = 512
@@ -51,13 +54,14 @@ def microseconds() -> int:
 class _Ticket:
     """What goes to the writer together, and how it is told. `project`: it waits for the projections too."""
 
-    __slots__ = ("commit", "lines", "loop", "project")
+    __slots__ = ("commit", "lines", "loop", "project", "urgent")
 
     def __init__(
         self, lines: list[Line], loop: asyncio.AbstractEventLoop | None = None, *, project: bool = False
     ) -> None:
         self.lines = lines
         self.loop = loop
+        self.urgent = False
         self.commit = Commit()
         self.project = project
 
@@ -111,17 +115,23 @@ class Journal:
         now = self._clock()
         return self.add([line_of(entry, now) for entry in entries])
 
-    def add(self, lines: list[Line]) -> Commit:
-        """The same for lines that are known to be fit."""
+    def add(self, lines: list[Line], *, urgent: bool = True) -> Commit:
+        """The same for lines that are known to be fit. What is not urgent may go with what others add a little later."""
         loop = asyncio.get_running_loop()
         with self._gate:
             ticket = self._open
             if ticket is not None and ticket.loop is loop:
                 ticket.lines += lines
-                return ticket.commit
-        self._hand_over()  # of another event loop, which may have ended
-        ticket = self._open = _Ticket(lines, loop)
-        loop.call_soon(self._hand_over)
+            else:
+                ticket = None
+        if ticket is None:
+            self._hand_over()  # of another event loop, which may have ended
+            ticket = self._open = _Ticket(lines, loop)
+            if not urgent:
+                loop.call_later(LINGER, self._hand_over)
+        if urgent and not ticket.urgent:
+            ticket.urgent = True
+            loop.call_soon(self._hand_over)
         return ticket.commit
 
     def _hand_over(self) -> None:
@@ -202,14 +212,15 @@ class Journal:
         """What there is by now, once there is anything; nothing where something else is due before."""
         tickets: list[_Ticket] = []
         size = 0
+        queue = self._queue
         try:
-            ticket = self._queue.get(timeout=self._patience())
+            ticket = queue.get(timeout=self._patience())
             while ticket is not None:
                 tickets.append(ticket)
                 size += len(ticket.lines)
-                if size >= BATCH:
+                if size >= BATCH or queue.empty():
                     return tickets
-                ticket = self._queue.get_nowait()
+                ticket = queue.get_nowait()
             self._ending = True
         except Empty:
             pass

@@ -246,7 +246,9 @@ class Till:
         now = self._clock()
         if not self._book.tighten(tab.attempt, bound.nano, now):
             return False
-        self._journal.add([("tightened", tab.attempt, _bookable(bound.nano), spelled({"input": bound.input}), now)])
+        self._journal.add(
+            [("tightened", tab.attempt, _bookable(bound.nano), spelled({"input": bound.input}), now)], urgent=False
+        )
         return True
 
     def settled(self, tab: "Tab", cost: Nano, facts: Mapping[str, Any]) -> None:
@@ -259,7 +261,7 @@ class Till:
                 log.warning("attempt %s cost %s more than was held for it", tab.attempt, shown(settled.overrun))
                 lines.append(("overrun", tab.attempt, settled.overrun, NOTHING, now))
             lines += [self._alerted(alert, now) for alert in settled.alerts]
-        self._journal.add(lines)
+        self._journal.add(lines, urgent=False)
 
     def _alerted(self, alert: Alert, now: int) -> Line:
         budget, notice = alert.budget, Notice.of(alert, now)
@@ -276,7 +278,7 @@ class Till:
         if tab.held:
             self._admission.loose.pop(tab.attempt, None)
             self._book.release(tab.attempt, now)
-        self._journal.add([("released", tab.attempt, 0, spelled(facts), now)])
+        self._journal.add([("released", tab.attempt, 0, spelled(facts), now)], urgent=False)
 
     async def committed(self, tab: "Tab", written: Commit) -> None:
         try:
