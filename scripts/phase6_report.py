@@ -1,12 +1,12 @@
-"""What start_phase6_cloud_providers.sh waits for and prints: reads what the gateway said at its start, asks every listener it named for /health,
-and tells how they and the swarm's services stand. Exit status 0: whoever has a key is healthy and registered. Standard library only.
+"""What start_phase6_cloud_providers.sh waits for and prints: asks every listener that the gateway named at its start for /health, and
+tells how they and the swarm's services stand. Exit status 0: whoever has a key is healthy and registered. Standard library only.
 """
 
 import json
 import re
 import sys
-import urllib.error
 import urllib.request
+from typing import Any
 
 LISTENER = re.compile(r"^  (\S+) +(http://\S+)/v1(?: |$)", re.MULTILINE)
 TITLES = {"router": "Provider Router", "gateway": "Gateway", "registry": "Agent Registry", "events": "Event Stream"}
@@ -14,7 +14,7 @@ WHO = {"ours": "served here", "external": "the swarm's own", "squatter": "left a
 UNDECIDED = ("starting", "waiting")
 
 
-def health(url: str) -> dict | None:
+def health(url: str) -> dict[str, Any] | None:
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/health", timeout=3) as answer:
             found = json.load(answer)
@@ -23,7 +23,7 @@ def health(url: str) -> dict | None:
     return found if isinstance(found, dict) else None
 
 
-def registered(swarm: dict, service: str, provider: str) -> int:
+def registered(swarm: dict[str, Any], service: str, provider: str) -> int:
     return sum(name.startswith(f"{provider}-") for name in swarm.get(service, {}).get("registered", ()))
 
 
@@ -38,7 +38,9 @@ def main() -> int:
             continue
         swarm = found.get("swarm", {})
         models = registered(swarm, "router", name)
-        lines.append((name, url, str(found.get("status")), str(found.get("model")), f"{models} models" if models else "no"))
+        lines.append(
+            (name, url, str(found.get("status")), str(found.get("model")), f"{models} models" if models else "no")
+        )
         notes += [f"{name}: {problem}" for problem in found.get("problems", ())]
         if found.get("status") == "healthy":
             ready = ready and is_announced(swarm, name)
@@ -46,13 +48,13 @@ def main() -> int:
     ready = ready and not any(each.get("state") in UNDECIDED for name, each in swarm.items() if name in TITLES)
     widths = [max(len(line[at]) for line in (*lines, *told)) for at in range(5)]
     for line in (*lines, *told):
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     for note in notes:
         print(f"  {note}")
     return 0 if ready else 1
 
 
-def is_announced(swarm: dict, provider: str) -> bool:
+def is_announced(swarm: dict[str, Any], provider: str) -> bool:
     """With the Router and the Registry, as far as somebody serves them: under off, or before a stranger, nobody can be."""
     return all(
         registered(swarm, service, provider) or swarm.get(service, {}).get("state") in {None, "off", "squatter"}
@@ -60,7 +62,7 @@ def is_announced(swarm: dict, provider: str) -> bool:
     )
 
 
-def who(service: dict) -> str:
+def who(service: dict[str, Any]) -> str:
     state = str(service.get("state"))
     detail = service.get("detail")
     return WHO.get(state, state) + (f": {detail}" if detail else "")

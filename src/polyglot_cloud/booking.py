@@ -291,14 +291,13 @@ class Account:
 
     def _ending(self, status: int | None) -> dict[str, Any]:
         facts: dict[str, Any] = {"timings": {"total_ms": (self.call.elapsed() - self.began) // 1_000_000}}
-        errand, edits = self.call.errand, [*self.call.edits, *self.outbound.edits]
         if status is not None:
             facts["status"] = status
         if self.outbound.losses:
             facts["losses"] = [f"{loss.pointer} ({loss.kind})" for loss in self.outbound.losses]
-        if edits:
-            facts["edits"] = edits
-        if errand is not None and errand.fallback_from:
+        if self.call.edits or self.outbound.edits:
+            facts["edits"] = [*self.call.edits, *self.outbound.edits]
+        if (errand := self.call.errand) is not None and errand.fallback_from:
             facts["fallback_from"] = errand.fallback_from
         return facts
 

@@ -41,7 +41,8 @@ class Ports:
 
     @classmethod
     def free(cls, events: str = NOBODY) -> "Ports":
-        return cls(*free_ports(3), events)
+        router, gateway, registry = free_ports(3)
+        return cls(router, gateway, registry, events)
 
     def environ(self, mode: str, **more: str) -> dict[str, str]:
         names = {"ROUTER": self.router, "GATEWAY": self.gateway, "REGISTRY": self.registry}

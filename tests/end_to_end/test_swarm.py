@@ -149,8 +149,8 @@ def test_a_stranger_keeps_its_port_and_is_named(tmp_path: Path) -> None:
         ports = Ports.free()
         ports.gateway = stranger.server_address[1]
         with swarm(tmp_path, ports) as one:
-            state = until(lambda: {"squatter": one.health()["gateway"]}.get(one.health()["gateway"]["state"]))
-            assert state["detail"] == "event_stream"
+            until(lambda: one.health()["gateway"]["state"] == "squatter")
+            assert one.health()["gateway"]["detail"] == "event_stream"
             until(lambda: one.health()["router"]["state"] == "ours")
 
 
