@@ -24,6 +24,7 @@ else
     . "$HERE/environment"
     environment_for runtime
     COMMAND=("$BIN/polyglot-cloud")
+    PYTHON3=$BIN/python
 fi
 
 cd "$HOME_FOLDER" || fail "there is no folder $HOME_FOLDER."
