@@ -14,6 +14,7 @@ from polyglot_cloud import catalog
 from polyglot_cloud.app import Application, Parts, choices, create_app
 from polyglot_cloud.money.till import Till
 from polyglot_cloud.settings import load
+from polyglot_cloud.swarm.auto import Auto
 from polyglot_cloud.tenancy import Directory
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -53,6 +54,7 @@ def application(
     overlay: Path | None = None,
     till: Till | None = None,
     directory: Directory | None = None,
+    auto: Auto | None = None,
 ) -> Application:
     """An app whose provider requests go to `upstream`. `environ` is laid over KEYS; a value of "" takes a name away."""
     transport = httpx.MockTransport(upstream.async_handler) if isinstance(upstream, respx.Router) else upstream
@@ -61,7 +63,9 @@ def application(
     rows = catalog_with(overlay or settings.catalog)
     accesses = settings.credentials(list(rows.providers.values()), foreign=rows.foreign)
     rows = rows.choosing(choices(accesses, settings.aliases))
-    parts = Parts(transport=transport, today=lambda: today, wall_clock=lambda: NOW, till=till, directory=directory)
+    parts = Parts(
+        transport=transport, today=lambda: today, wall_clock=lambda: NOW, till=till, directory=directory, auto=auto
+    )
     return create_app(settings, rows, accesses, parts)
 
 

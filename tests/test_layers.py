@@ -10,8 +10,9 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "polyglot_cloud"
 
 LAYERS = {
-    "cli": 6, "commands": 6, "__main__": 6, "server": 6, "protocol": 6, "logs": 6, "cycle": 6, "treasury": 6,
+    "cli": 6, "commands": 6, "__main__": 6, "server": 6, "protocol": 6, "logs": 6, "cycle": 6, "treasury": 6, "hive": 6,
     "app": 5, "routes": 5, "door": 5, "checkup": 5, "listeners": 5, "bodies": 5, "administration": 5, "sockets": 6,
+    "swarm": 4,
     "pipeline": 3, "stream": 3, "probe": 3, "booking": 3, "counting": 3, "quoting": 3, "courier": 3,
     "translate": 2, "call": 1.5, "providers": 2, "transport": 2, "media": 2, "catalog": 2, "settings": 2, "money": 2, "tenancy": 2,
     "dialects": 1, "emulation": 1,
@@ -29,12 +30,12 @@ LIBRARIES = {
     "uvloop": {"server"},
     "httptools": {"protocol", "transport"},
     "starlette": {"app", "routes", "administration"},
-    "httpx": {"transport", "media", "pipeline", "counting", "app"},
+    "httpx": {"transport", "media", "pipeline", "counting", "app", "swarm"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "dotenv": {"settings"},
     "msgspec": {"wire", "sandbox"},
-    "sqlalchemy": {"money", "tenancy"},
+    "sqlalchemy": {"money", "tenancy", "swarm"},
 }
 
 

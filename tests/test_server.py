@@ -19,7 +19,7 @@ from polyglot_cloud import server
 from polyglot_cloud.asgi import Receive, Scope, Send
 from polyglot_cloud.draining import Drain
 from polyglot_cloud.errors import GatewayError
-from polyglot_cloud.server import Companion, Crashed, Limits, Stop, run, serve
+from polyglot_cloud.server import Annex, Companion, Crashed, Limits, Stop, run, serve
 from polyglot_cloud.sockets import Bound, Port, PortTaken, RefusedBind
 
 PORTS = [Port("openai", 0), Port("anthropic", 0)]
@@ -450,6 +450,40 @@ async def test_companions_are_up_before_and_down_after_and_not_drained() -> None
     assert statuses == [222, 222]
     with pytest.raises(ConnectionRefusedError):
         await status_of(port, "/gone")
+
+
+@pytest.mark.parametrize("hurry", [False, True])
+async def test_an_annex_that_closes_lets_its_port_go_at_once_and_who_is_in_finish_unless_it_hurries(
+    hurry: bool,
+) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    port = listening.getsockname()[1]
+    go_on = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await begin(send, 200)
+        await piece(send, "one")
+        await go_on.wait()
+        await send({"type": "http.response.body", "body": b"two"})
+
+    annex = Annex(Companion("annex", slow, listening), Limits(close_timeout=1))
+    running = asyncio.create_task(annex.run())
+    client = await Client.ask(port, "/")
+    assert (await client.status(), await client.piece()) == (200, "one")
+    annex.close(hurry=False)
+    await asyncio.sleep(0)
+    with pytest.raises(ConnectionRefusedError):
+        await status_of(port, "/")
+    if hurry:
+        annex.close(hurry=True)
+        await asyncio.wait_for(running, 5)
+        assert await client.gone()
+    else:
+        go_on.set()
+        assert await client.piece() == "two"
+    await client.close()
+    await asyncio.wait_for(running, 5)
 
 
 # --- crashes ---

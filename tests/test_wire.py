@@ -158,3 +158,17 @@ def test_an_edit_within_a_member_leaves_all_else(body: bytes, edited: bytes) -> 
 def test_the_chosen_members_stand_as_they_stood() -> None:
     assert wire.chosen(b'{"a": [1, 2] , "b":"x","c" : {"a":1}}', {"a", "c"}) == b'"a": [1, 2],"c" : {"a":1}'
     assert wire.chosen(b'{"a":1}', {"z"}) == b""
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        (b'{"a": 1, "b":2 , "c":{"a":3}}', b'{"b":2,"c":{"a":3}}'),
+        (b'{"a":1}', b"{}"),
+        (b"{}", b"{}"),
+        (b'{ "b" : 1.50, "\\u0061" : [1] }', b'{"b" : 1.50}'),
+        (b'{"a":1,"a":2,"b":1e400}', b'{"b":1e400}'),
+    ],
+)
+def test_members_are_taken_out_and_the_others_stay_as_they_stand(body: bytes, left: bytes) -> None:
+    assert wire.without(body, ["a"]) == left

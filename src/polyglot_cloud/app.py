@@ -42,6 +42,7 @@ from polyglot_cloud.routes.models import Models
 from polyglot_cloud.routes.quote import QuoteEndpoint
 from polyglot_cloud.routes.service import Face, Service
 from polyglot_cloud.settings import Access, Settings
+from polyglot_cloud.swarm.auto import Auto
 from polyglot_cloud.tenancy import Directory
 from polyglot_cloud.transport import Choice, Proxies, Timeouts, open_transport
 
@@ -76,7 +77,9 @@ class Parts:
     fetcher: Fetcher | None = None
     till: Till | None = None
     directory: Directory | None = None
+    auto: Auto | None = None
     purse: Purse | None = None  # budgets to quote by where there is no till
+    swarm: Callable[[], Mapping[str, Any]] | None = None  # how the swarm's services stand, for /health
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Application:
     app: App
     parts: Parts
     pipeline: Pipeline
+    edge: Edge
     faces: Callable[[], Mapping[str, Face]]
 
     @asynccontextmanager
@@ -106,12 +110,12 @@ def create_app(
     books = bookkeeper(settings, parts, catalog, providers)
     pipeline = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today, fetcher, books)
     last_calls = LastCalls()
-    edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock)
+    edge = Edge(pipeline, parts.drain, settings.max_body_bytes, last_calls, parts.wall_clock, auto=parts.auto)
 
     def faces() -> dict[str, Face]:
         return {name: face_of(catalog, access, parts.today()) for name, access in accesses.items()}
 
-    service = Service(faces, last_calls, parts.drain, __version__, parts.today)
+    service = Service(faces, last_calls, parts.drain, __version__, parts.today, swarm=parts.swarm)
     models = Models(catalog, rules, parts.today)
     ledger = Ledger(parts.till.views() if parts.till is not None else None, parts.today)
     bare = Pipeline(catalog, providers, DIALECTS, parts.transport, rules, parts.today)
@@ -122,7 +126,7 @@ def create_app(
         hot_paths(edge, accesses), parts.directory, open_paths(accesses), routes=routes, exception_handlers=handlers
     )
     door = Door(router, refuse, hosts=[settings.host, *settings.allowed_hosts], origins=settings.allowed_origins)
-    return Application(door, parts, pipeline, faces)
+    return Application(door, parts, pipeline, edge, faces)
 
 
 def choices(accesses: Mapping[str, Access], aliases: Mapping[str, str]) -> Choices:
@@ -251,11 +255,11 @@ def open_paths(faces: Iterable[str]) -> frozenset[str]:
 
 
 def identify(directory: Directory, scope: Scope, opened: Collection[str]) -> None:
-    """Puts who calls into the scope, as `caller`. Raises Unauthorized and NotAllowed."""
+    """Puts who calls into the scope, as `caller`, unless an edge before this one knew it. Raises Unauthorized and NotAllowed."""
     path = scope["path"]
     if scope["method"] in {"GET", "HEAD"} and path in opened:
         return
-    caller = directory.identify(scope["headers"], scope["query_string"])
+    caller = scope.get("caller") or directory.identify(scope["headers"], scope["query_string"])
     if caller is not None:
         named = re.match(r"/v1/([^/]+)", path)
         if named and named[1] not in GLOBAL:

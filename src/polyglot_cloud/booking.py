@@ -28,7 +28,7 @@ from polyglot_cloud.errors import (
 )
 from polyglot_cloud.headers import PREFIX
 from polyglot_cloud.large import aside
-from polyglot_cloud.money.bounds import Bound, bound, is_all_text, nearer
+from polyglot_cloud.money.bounds import LEAST_OUTPUT, Bound, bound, is_all_text, nearer
 from polyglot_cloud.money.budgets import Budget
 from polyglot_cloud.money.caps import Run
 from polyglot_cloud.money.cost import Cost, cost_of
@@ -42,7 +42,9 @@ from polyglot_cloud.transport import Outgoing
 MEDIA: frozenset[Need] = frozenset({"image", "file", "audio"})
 REMEMBERED = 1024
 FLOOR = 1_024
-"""Tokens of output below which no budget lowers a maximum, what the call thinks not counted."""
+"""Tokens of output below which no budget lowers a maximum, what the call thinks not counted. The swarm's errands are let in down to the
+least that a vendor takes: their runs' budgets are small, and their own Gateway lets the last call in whatever it costs.
+"""
 WITH_TOOLS = 4_096
 """The same where tools are offered: a call of one that is cut off is worse than none."""
 BYTES_AN_OUTPUT_TOKEN = 16
@@ -125,11 +127,15 @@ class Bookkeeper(Prices):
         self.clamps = clamps
         self._server_tools = server_tools
 
+    def over(self, catalog: Catalog) -> "Bookkeeper":
+        """The same books over another catalog, whose providers count no tokens."""
+        return Bookkeeper(self.till, catalog, self.today, clamps=self.clamps, server_tools=self._server_tools)
+
     async def open(self, call: Call, target: Target, outbound: Outbound, addressed: Outgoing) -> "Account":
         """Raises what `Till.open` raises, and UnboundedTool; nothing was sent then. The maximum of output in `outbound` may be lowered."""
         caller = call.caller
         budgets = await self.applying(call, target.provider)
-        facts = {
+        facts: dict[str, Any] = {
             "call": call.id, "provider": target.provider, "model": call.peek.model, "wire_model": target.destination.model,
             "client_dialect": call.dialect.name, "upstream_dialect": target.dialect.name, "face": call.face,
         }  # fmt: skip
@@ -139,15 +145,21 @@ class Bookkeeper(Prices):
             facts["run"] = call.run
         if call.agent is not None:
             facts["agent"] = call.agent
+        if call.errand is not None:
+            facts["registration"] = call.errand.registration
+            if call.errand.metadata is not None:
+                facts["metadata"] = dict(call.errand.metadata)
         account = Account(self, call, target, outbound, addressed, call.elapsed())
         if not budgets:
             account.tab = await self.till.open(facts, None, budgets)
+            call.attempts.append(account.tab.attempt)
             return account
         account.open_ended = self._open_ended(call, target, outbound)
         most = self.most(call, target, outbound, media=account.open_ended)
         if most is None:
             raise self.unbounded(target.provider, target.destination.model)
         account.tab = tab = await self.till.open(facts, most, budgets, account)
+        call.attempts.append(tab.attempt)
         if tab.bound is not None and tab.bound.maximum < most.maximum:
             await account.clamp(most.maximum, tab.bound.maximum)
         return account
@@ -210,7 +222,8 @@ class Account:
         asked = lid.asked(value)
         if asked is not None and asked <= 0:  # nothing is to be written, or all there is: not ours to change
             return most.maximum
-        floor = max(WITH_TOOLS if lid.tools(value) else FLOOR, lid.thinks(value) + FLOOR)
+        words = FLOOR if self.call.errand is None else LEAST_OUTPUT
+        floor = max(WITH_TOOLS if lid.tools(value) else words, lid.thinks(value) + words)
         return min(floor, most.maximum)
 
     async def clamp(self, asked: int, maximum: int) -> None:
@@ -282,8 +295,10 @@ class Account:
             facts["status"] = status
         if self.outbound.losses:
             facts["losses"] = [f"{loss.pointer} ({loss.kind})" for loss in self.outbound.losses]
-        if self.outbound.edits:
-            facts["edits"] = list(self.outbound.edits)
+        if self.call.edits or self.outbound.edits:
+            facts["edits"] = [*self.call.edits, *self.outbound.edits]
+        if (errand := self.call.errand) is not None and errand.fallback_from:
+            facts["fallback_from"] = errand.fallback_from
         return facts
 
     def failed(self, error: BaseException) -> None:

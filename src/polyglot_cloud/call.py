@@ -28,6 +28,17 @@ class Caller(Protocol):
     def check_target(self, provider: str, *names: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A call that the swarm's gateway makes for somebody. `registration` is the name that was selected, `fallback_from` the one that
+    failed before it, `metadata` JSON of the client's own for the receipt.
+    """
+
+    registration: str
+    fallback_from: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
 @dataclass(slots=True)
 class Call:
     """A request in the client's dialect.
@@ -42,6 +53,9 @@ class Call:
     elapsed   nanoseconds since it came in
     caller    None: no key is asked for
     run       the run and the agent that the call is made for, as the client says
+    edits     members that were changed before it became this call
+    errand    what the swarm's gateway says of it; None: it came from a client of its own
+    attempts  the ids of what was booked for it
     skeleton  of a large body: `value` is what it decodes to, with tokens in the middle of its long strings. None: `value` is all
     """
 
@@ -63,6 +77,9 @@ class Call:
     face: str = ""
     run: str | None = None
     agent: str | None = None
+    edits: tuple[str, ...] = ()
+    errand: Errand | None = None
+    attempts: list[str] = field(default_factory=list)
 
     @property
     def weight(self) -> int:

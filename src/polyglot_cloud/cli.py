@@ -20,9 +20,11 @@ from polyglot_cloud.catalog import BrokenCatalog, Catalog
 from polyglot_cloud.commands import ledger as ledger_commands
 from polyglot_cloud.commands import quote as quote_command
 from polyglot_cloud.commands import reprice as reprice_command
+from polyglot_cloud.commands import swarm as swarm_commands
 from polyglot_cloud.commands import tenancy as tenancy_commands
 from polyglot_cloud.cycle import Pace
 from polyglot_cloud.errors import GatewayError
+from polyglot_cloud.hive import Hive, Home, mode_of
 from polyglot_cloud.hosts import is_loopback, is_wildcard
 from polyglot_cloud.logs import written_aside
 from polyglot_cloud.money.faults import LedgerError
@@ -30,13 +32,14 @@ from polyglot_cloud.probe import probe
 from polyglot_cloud.routes.service import Face
 from polyglot_cloud.settings import Access, Origin, Secret, Settings, SettingsError, load
 from polyglot_cloud.sockets import BindError, Bound, Port, open_ports
+from polyglot_cloud.swarm.faults import StoreUnusable
 from polyglot_cloud.tenancy import TenancyError
 from polyglot_cloud.transport import BadTransport, Choice, open_transport
 
-COMMANDS = "serve | check | models | quote | tenants | keys | ledger | receipts | costs | reprice"
+COMMANDS = "serve | check | models | quote | tenants | keys | ledger | receipts | costs | reprice | swarm"
 TOLD = (
     SettingsError, BrokenCatalog, BadTransport, BindError, TenancyError, LedgerError, ledger_commands.NothingToDo, quote_command.NoQuote,
-    server.Crashed,
+    server.Crashed, StoreUnusable, swarm_commands.NotRunning,
 )  # fmt: skip
 """Errors whose text is all that a person needs."""
 _PORT_FLAG = re.compile(r"--port-([A-Za-z0-9_-]+?)(?:=(.*))?")
@@ -103,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     tenancy_commands.add(commands, _common, run_tenancy)
     ledger_commands.add(commands, _common, run_ledger)
     reprice_command.add(commands, _common, run_reprice)
+    swarm_commands.add(commands, _common, run_swarm)
     return parser
 
 
@@ -147,9 +151,21 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
         house = stack.enter_context(
             treasury.opened(settings, list(rows.providers.values()), sandbox=options.sandbox, choice=choice)
         )
-        parts = Parts(transport=open_transport(choice), till=house.till, directory=house.directory)
+        mode = mode_of(settings, sandbox=options.sandbox, till=house.till is not None)
+        hive = Hive(settings, mode, lambda text: print(text, flush=True))
+        parts = Parts(
+            transport=open_transport(choice),
+            till=house.till,
+            directory=house.directory,
+            swarm=hive.status,
+            auto=hive.auto,
+        )
         application = create_app(settings, rows, accesses, parts)
+        database, _ = treasury.places(settings, sandbox=options.sandbox)
+        home = Home(application, rows, accesses, database, limits_of(settings), house.receipts)
+        stack.enter_context(hive.furnished(home))
         notes = [*openings(settings), *exposure(settings), *([choice.told] if choice.told else []), *house.notes]
+        notes += hive.notes
         notes += [str(problem) for problem in settings.problems(list(rows.providers.values()))]
         notes += [str(problem) for access in accesses.values() for problem in access.problems if access.key]
         admin = administered(settings, house.administration, stack)
@@ -159,6 +175,7 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
             settle()
             row = admin.row if admin else None
             print(start_up(application, accesses, bound, notes, admin=row, sandbox=options.sandbox), flush=True)
+            hive.ready(bound)
 
         server.run(
             server.serve(
@@ -167,7 +184,7 @@ def run_serve(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
                 host=settings.host,
                 keyed=house.keyed,
                 providers=list(accesses),
-                lifespan=house.watching(application.lifespan()),
+                lifespan=house.watching(hive.living(application.lifespan())),
                 drain=application.parts.drain,
                 companions=companions,
                 limits=limits_of(settings),
@@ -408,3 +425,14 @@ def run_reprice(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
     )
     print(told.text, end="")
     return told.status
+
+
+# --- the swarm ---
+
+
+def run_swarm(options: argparse.Namespace, flags: Mapping[str, Any]) -> int:
+    settings, _, accesses = configured(flags)
+    ports = [access.port for access in accesses.values() if access.port]
+    databases = [treasury.places(settings, sandbox=sandbox)[0] for sandbox in (False, True)]
+    print(asyncio.run(options.tell(options, swarm_commands.Place(settings, ports, databases))), end="")
+    return 0

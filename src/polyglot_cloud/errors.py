@@ -34,6 +34,7 @@
     └── GatewayFault           the gateway itself
         ├── MissingKey         503  no credential is configured for the provider
         ├── LedgerDown         503  what is spent cannot be booked, so nothing is
+        ├── NothingSelected    503  the swarm's Router names nobody who serves this, or does not answer
         ├── Draining           503  the process is stopping
         └── Internal           500  a defect of ours
 
@@ -184,14 +185,15 @@ class NotAllowed(PolicyError):
 
 
 class BudgetSpent(PolicyError):
-    """`resets_at` in Unix seconds, None where no new period begins by itself."""
+    """`resets_at` in Unix seconds, None where no new period begins by itself. `scope` is whose budget it is ("run:acme/r1"), if one's."""
 
     status = 402
     type = "insufficient_quota"
     code = "budget_exceeded"
 
-    def __init__(self, message: str, *, resets_at: int | None = None) -> None:
+    def __init__(self, message: str, *, resets_at: int | None = None, scope: str | None = None) -> None:
         super().__init__(message)
+        self.scope = scope
         if resets_at is not None:
             self.headers["x-polyglot-budget-resets"] = str(resets_at)
 
@@ -209,10 +211,16 @@ class UnboundedTool(BudgetSpent):
 
 
 class BudgetHeld(PolicyError):
+    """`scope` is whose budget it is, as in BudgetSpent."""
+
     status = 429
     type = "rate_limit_error"
     code = "budget_busy"
     transient = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None, scope: str | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.scope = scope
 
     @property
     def should_retry(self) -> bool | None:
@@ -342,6 +350,12 @@ class MissingKey(GatewayFault):
 class LedgerDown(GatewayFault):
     status = 503
     code = "ledger_unavailable"
+    transient = True
+
+
+class NothingSelected(GatewayFault):
+    status = 503
+    code = "no_provider_selected"
     transient = True
 
 

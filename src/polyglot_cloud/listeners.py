@@ -104,8 +104,11 @@ class Listener:
     """The app as one port shows it."""
 
     def __init__(self, app: App, provider: str, providers: Collection[str]) -> None:
-        """`providers` are all faces that the app has. Raises ValueError for a name that a path could not tell from something else."""
-        for name in {provider, *providers}:
+        """`providers` are all faces that the app has; `provider` may be ANY, the face of all models.
+
+        Raises ValueError for a name that a path could not tell from something else.
+        """
+        for name in {provider, *providers} - ({ANY} if provider == ANY else set()):
             if name in RESERVED or not _FACE_NAME.fullmatch(name):
                 raise ValueError(
                     f"a provider cannot be called {name!r}: the name is reserved, or no plain path segment"

@@ -21,6 +21,9 @@ BATCH = 1000
 _UNUSED = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
 """What records are told to leave out, since FORMAT shows none of it (docs.python.org, logging HOWTO, "Optimization")."""
 
+_CHATTY = ("httpx",)
+"""Libraries whose lines at `info` are a developer's: one for every request of ours to a service of the swarm."""
+
 Queue = SimpleQueue[str | None]
 
 
@@ -111,6 +114,9 @@ def written_aside(level: str, stream: TextIO | None = None) -> Iterator[None]:
     root.setLevel(level.upper())
     for name in wanted:
         setattr(logging, name, False)
+    quieted = {name: logging.getLogger(name).level for name in _CHATTY if level != "debug"}
+    for name in quieted:
+        logging.getLogger(name).setLevel(logging.WARNING)
     writer.start()
     try:
         yield
@@ -120,5 +126,7 @@ def written_aside(level: str, stream: TextIO | None = None) -> Iterator[None]:
         root.setLevel(before)
         for name, value in wanted.items():
             setattr(logging, name, value)
+        for name, value in quieted.items():
+            logging.getLogger(name).setLevel(value)
         queue.put(None)
         writer.join()

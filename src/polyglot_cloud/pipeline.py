@@ -83,6 +83,13 @@ class Pipeline:
         self._day: date | None = None
         self._targets: dict[tuple[str | None, str | None, str, frozenset[Need], bool], Target] = {}
 
+    def beside(self, catalog: Catalog, providers: Mapping[str, Provider]) -> "Pipeline":
+        """The same way, for what no catalog of a file knows."""
+        books = self._books.over(catalog) if self._books is not None else None
+        return Pipeline(
+            catalog, providers, self._dialects, self._transport, self._rules, self._today, self._fetcher, books
+        )
+
     async def handle(self, call: Call) -> Reply:
         """Answers a call. Raises GatewayError; nothing was sent where it is a CallerError of ours.
 
@@ -297,8 +304,8 @@ def told(call: Call, target: Target, outbound: translate.Outbound) -> dict[str, 
         f"{PREFIX}model": target.destination.model,
         f"{PREFIX}dialect": target.dialect.name,
     }
-    if outbound.edits:
-        headers[f"{PREFIX}edited"] = ", ".join(outbound.edits)
+    if call.edits or outbound.edits:
+        headers[f"{PREFIX}edited"] = ", ".join(dict.fromkeys((*call.edits, *outbound.edits)))
     if outbound.losses:
         headers[f"{PREFIX}dropped"] = loss_list(outbound.losses)
     if outbound.clamped is not None:

@@ -13,6 +13,7 @@ bound sockets, since it calls `sys.exit` on a taken port (uvicorn 0.54, server.p
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
 import sys
@@ -65,6 +66,30 @@ class Companion:
     name: str
     app: App
     socket: socket.socket
+
+
+class Annex:
+    """A companion that comes up and goes while others are served in the same loop, and whose end is nobody else's."""
+
+    def __init__(self, companion: Companion, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._server = _Server(companion.name, companion.app, [companion.socket], limits)
+        self._limits = limits
+
+    async def run(self) -> None:
+        """Serves until it is closed. Raises Crashed."""
+        try:
+            await self._server.keep()
+        finally:
+            self._server.abort()
+
+    def close(self, *, hurry: bool) -> None:
+        """Nobody is let in any more; who is in has as long as calls have when the process drains, in a hurry only the usual moment."""
+        limits, server = self._limits, self._server
+        server.force_exit = hurry and server.should_exit  # those who had more time have no more of it
+        server.config.timeout_graceful_shutdown = limits.close_timeout if hurry else math.ceil(limits.drain_timeout)
+        server.should_exit = True
+        for accepting in getattr(server, "servers", ()):
+            accepting.close()  # now, not with uvicorn's next tick: somebody waits for the port
 
 
 class Stop:

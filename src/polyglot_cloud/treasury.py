@@ -38,6 +38,7 @@ class Treasury:
     watch: Watch | None = None
     courier: Courier | None = None
     administration: App | None = None
+    receipts: "Follower | None" = None
 
     @property
     def keyed(self) -> bool:
@@ -107,7 +108,7 @@ def opened(
                 store, directory, till.upkeep(), [row.name for row in rows], settings.budget_zone, till.own, _now
             ))  # fmt: skip
             notes = tuple(_notes(till, directory, courier, unbooked=settings.unbooked == "allow"))
-            yield Treasury(notes, till, directory, Watch(store, directory), courier, admin)
+            yield Treasury(notes, till, directory, Watch(store, directory), courier, admin, receipts)
         finally:
             store.close()
     finally:

@@ -215,6 +215,14 @@ def edit_within(body: bytes, names: Sequence[str], value: Any) -> bytes:
     return body[: found[0].value_start] + edit_within(inner, further, value) + body[found[0].end :]
 
 
+def without(body: bytes, names: Collection[str]) -> bytes:
+    """The object less the members in `names`, the others as they stand. Where the scan is not certain it is written anew."""
+    found = members(body)
+    if found is None:
+        return encode({name: value for name, value in decode_object(body).items() if name not in names})
+    return b"{" + b",".join(body[each.start : each.end] for each in found if each.name not in names) + b"}"
+
+
 def chosen(body: bytes, names: Collection[str]) -> bytes | None:
     """Of the object's members those in `names`, as they stand, without the braces; None where the scan is not certain."""
     found = members(body)

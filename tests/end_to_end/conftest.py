@@ -44,6 +44,7 @@ def environment(folder: Path, ports: dict[str, int]) -> dict[str, str]:
         "PYTHONPATH": str(SOURCE),
         "PYTHONUNBUFFERED": "1",
         "POLYGLOT_SANDBOX_DELAY_MS": "0",
+        "POLYGLOT_SWARM": "off",  # whoever tests it names ports of its own
         **{f"POLYGLOT_PORT_{name.upper()}": str(port) for name, port in ports.items()},
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE")},
     }

@@ -24,7 +24,7 @@ def test_everything_in_force_with_its_source(dotenv: Write, rows: list[ProviderR
     assert shown["POLYGLOT_COMMIT_AFTER"] == ("10", "default")
     assert shown["POLYGLOT_ALLOWED_HOSTS"] == ("a.example, b.example", f".env ({path})")
     assert shown["POLYGLOT_ALLOWED_ORIGINS"] == shown["POLYGLOT_CATALOG"] == ("none", "default")
-    assert len(shown) == 40 + 4
+    assert len(shown) == 53 + 4
 
 
 @pytest.mark.parametrize(
@@ -195,3 +195,38 @@ def test_the_port_of_administration_is_no_providers(tmp_path: Path, rows: list[P
     given["OPENAI_BASE_URL"] = "http://127.0.0.1:8119/v1"
     given["POLYGLOT_ADMIN_PORT"] = "8119"
     assert "127.0.0.1" not in load(given, tmp_path / ".env").credentials(rows)["openai"].base_url
+
+
+def test_a_model_of_the_swarm_for_nobody_is_an_error(tmp_path: Path, rows: list[ProviderRow]) -> None:
+    settings = load({"POLYGLOT_SWARM_MODELS": "openai/gpt-5.5, gemeni/high"}, tmp_path / ".env")
+    (problem,) = settings.problems(rows)
+    assert "names gemeni/high, whose provider is not there" in str(problem)
+    assert problem.level == "error"
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"POLYGLOT_SWARM": "auto", "POLYGLOT_SWARM_ROUTER_PORT": "8103"}, ["SWARM_ROUTER_PORT", "which grok has"]),
+        (
+            {"POLYGLOT_SWARM": "embedded", "POLYGLOT_SWARM_REGISTRY_PORT": "6103"},
+            ["SWARM_REGISTRY_PORT", "which POLYGLOT_SWARM_ROUTER_PORT has"],
+        ),
+        (
+            {
+                "POLYGLOT_SWARM": "auto",
+                "POLYGLOT_SWARM_ROUTER_PORT": "8119",
+                "POLYGLOT_ADMIN_KEY": "0123456789abcdef" * 2,
+            },
+            ["SWARM_ROUTER_PORT", "which POLYGLOT_ADMIN_PORT has"],
+        ),
+        ({"POLYGLOT_SWARM": "external", "POLYGLOT_SWARM_ROUTER_PORT": "8103"}, []),
+        ({"POLYGLOT_SWARM": "auto", "POLYGLOT_SWARM_ROUTER_PORT": "0", "POLYGLOT_SWARM_GATEWAY_PORT": "0"}, []),
+    ],
+)
+def test_two_cannot_have_one_port(
+    environ: dict[str, str], said: list[str], tmp_path: Path, rows: list[ProviderRow]
+) -> None:
+    problems = [str(problem) for problem in load(environ, tmp_path / ".env").problems(rows)]
+    assert len(problems) == (1 if said else 0)
+    assert all(word in problem for problem in problems for word in said)

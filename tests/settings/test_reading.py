@@ -57,6 +57,19 @@ DEFAULTS: dict[str, Any] = {
     "http2": "off",
     "client_cert": None,
     "client_key": None,
+    "swarm": "external",
+    "swarm_router_url": "http://127.0.0.1:6103",
+    "swarm_gateway_url": "http://127.0.0.1:6120",
+    "swarm_registry_url": "http://127.0.0.1:6121",
+    "swarm_events_url": "http://127.0.0.1:6102",
+    "swarm_router_port": 6103,
+    "swarm_gateway_port": 6120,
+    "swarm_registry_port": 6121,
+    "swarm_leave": "park",
+    "swarm_interval": 45.0,
+    "swarm_models": (),
+    "swarm_endpoints": (),
+    "swarm_tenant": None,
 }
 
 
@@ -118,6 +131,19 @@ TEXTS: dict[str, tuple[str, Any]] = {
     "http2": ("On", "on"),
     "client_cert": ("mine.pem", Path("mine.pem")),
     "client_key": ("mine.key", Path("mine.key")),
+    "swarm": ("Embedded", "embedded"),
+    "swarm_router_url": ("http://localhost:7103/", "http://localhost:7103"),
+    "swarm_gateway_url": ("http://[::1]:7120", "http://[::1]:7120"),
+    "swarm_registry_url": ("https://swarm.example", "https://swarm.example"),
+    "swarm_events_url": ("http://10.0.0.1:1", "http://10.0.0.1:1"),
+    "swarm_router_port": ("0", 0),
+    "swarm_gateway_port": ("7120", 7120),
+    "swarm_registry_port": ("7121", 7121),
+    "swarm_leave": ("DELETE", "delete"),
+    "swarm_interval": ("500ms", 0.5),
+    "swarm_models": ("openai/gpt-5.5, gemini/high", ("openai/gpt-5.5", "gemini/high")),
+    "swarm_endpoints": ("http://127.0.0.1:9000,http://b:1/", ("http://127.0.0.1:9000", "http://b:1")),
+    "swarm_tenant": ("acme", "acme"),
 }
 
 

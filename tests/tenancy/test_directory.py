@@ -138,3 +138,18 @@ def test_no_secret_shows(stage: Stage) -> None:
         [stage.directory._index, stage.store.read(), stage.store.audit(), stage.directory.identify(bearer(secret))]
     )
     assert secret not in shown
+
+
+def test_a_tenant_counts_without_a_key_until_it_is_deleted(stage: Stage) -> None:
+    cap = Cap("day", 5)
+    stage.store.create_tenant("top", grant=Grant(budgets=(cap,)), by=BY)
+    stage.store.create_tenant("acme-team", parent="top", by=BY)
+    stage.directory.take(stage.store.read())
+    found = stage.directory.keyless("acme-team")
+    assert found is not None
+    assert (found.tenant, found.key, found.lineage) == ("acme-team", "-", ("acme-team", "top"))
+    assert [row.scope for row in found.budgets] == ["tenant:top"]
+    assert stage.directory.keyless("nobody") is None
+    stage.store.delete_tenant("acme-team", by=BY)
+    stage.directory.take(stage.store.read())
+    assert stage.directory.keyless("acme-team") is None

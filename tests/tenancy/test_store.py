@@ -1,7 +1,10 @@
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +37,22 @@ def test_the_database_is_its_owners_alone(stage: Stage) -> None:
     folder = stage.folder / "data"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_opening_takes_no_lock_from_the_till(stage: Stage) -> None:
+    """The system drops a process's locks on a file with the first descriptor of it that is closed. Without its lock another process
+    takes the write-ahead log for nobody's, and with it what was booked.
+    """
+    path = stage.folder / "data" / "till.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as till:
+        till.execute("CREATE TABLE booked (nano INTEGER)")
+        connect(path).dispose()
+        stage.engine.dispose()
+        look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM booked').fetchall(); c.close()"
+        subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+        till.execute("INSERT INTO booked VALUES (1)")
+        with closing(sqlite3.connect(path)) as again:
+            assert again.execute("SELECT * FROM booked").fetchall() == [(1,)]
 
 
 def test_the_migration_makes_the_tables_that_the_queries_know(stage: Stage) -> None:

@@ -120,7 +120,7 @@ def _theirs(receipt: Receipt, answered: str | None) -> dict[str, Any]:
         "run_id": held.get("run"),
         "agent": held.get("agent") or "",
         "timestamp": moment.isoformat(timespec="microseconds"),
-        "provider": held.get("provider") or "",
+        "provider": held.get("registration") or held.get("provider") or "",
         "model": answered or held.get("wire_model") or held.get("model") or "",
     }
 

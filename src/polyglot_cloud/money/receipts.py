@@ -4,6 +4,7 @@ Each line carries the number and the hash of its entry, so the files themselves 
 beside them may be old, or gone. Other programs may append lines of their own; those are left alone.
 """
 
+import asyncio
 import contextlib
 import errno
 import json
@@ -11,7 +12,7 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy import bindparam, literal_column, select
@@ -86,6 +87,8 @@ class Receipts:
         self._place = self.folder / ".position"
         self._unsaved: set[str] = set()
         self._looked_at: dict[str, int] = {}
+        self.heard: Callable[[bytes], None] = lambda line: None
+        """Is told of each line of this process, once it is written."""
         with self._telling():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = Lock(f"The folder of receipts {self.folder}", self._place)
@@ -144,11 +147,14 @@ class Receipts:
 
     def _write(self, receipts: list[Receipt]) -> int:
         """Whole lines, in one write for each file. What a file has already is left out."""
-        count = 0
-        for name, lines in _by_file([receipt for receipt in receipts if self._lacks(receipt)]).items():
+        count, fresh = 0, [receipt for receipt in receipts if self._lacks(receipt)]
+        are_news = all(receipt.seq > self._old for receipt in fresh)
+        for name, lines in _by_file(fresh).items():
             _append(self.folder / name, b"".join(lines))
             self._unsaved.add(name)
             count += len(lines)
+            for written in lines if are_news else ():
+                self.heard(written)
         return count
 
     def _lacks(self, receipt: Receipt) -> bool:
@@ -228,7 +234,23 @@ class Follower:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="receipts", daemon=True)
         self._reported = False
+        self._stepping = threading.Lock()
         self._thread.start()
+
+    @property
+    def folder(self) -> Path:
+        return self._receipts.folder
+
+    def on_line(self, listen: Callable[[bytes], None]) -> None:
+        """`listen` is called in a thread with every line that this process adds to a file, once. It must not wait or fail."""
+        self._receipts.heard = listen
+
+    async def written(self) -> None:
+        """Returns once what was booked before stands in the files. What cannot be written there now is written later. Raises LedgerError
+        where the ledger itself cannot be read.
+        """
+        await self._ledger.refresh()
+        await asyncio.to_thread(self._step, save=False)
 
     def close(self) -> None:
         """Writes what is still missing. Blocks."""
@@ -246,6 +268,10 @@ class Follower:
 
     def _step(self, *, save: bool) -> None:
         """One look. What cannot be written now is written later: the ledger has it."""
+        with self._stepping:
+            self._look(save=save)
+
+    def _look(self, *, save: bool) -> None:
         if self._ledger.projected == self._receipts.position and not save:
             return
         trouble: LedgerError | None = None

@@ -81,6 +81,16 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """Attempts at one provider, or by one registration at the swarm's Router. What was released cost nothing; nano-dollars."""
+
+    name: str
+    attempts: int
+    tokens: int
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
 class OfRun:
     """What was spent in a run with one key at one provider; nano-dollars."""
 
@@ -110,6 +120,15 @@ _TOLD = select(alerts.c.budget, alerts.c.percent).where(alerts.c.budget.in_(bind
 """Made once: a run's first call waits for them."""
 _held = journal.alias("held_entry")
 _ended = journal.alias("ended_entry")
+_NAME = func.coalesce(func.json_extract(_held.c.facts, "$.registration"), attempts.c.provider, "")
+_TALLIED = (
+    select(
+        _NAME, func.count(), func.sum(attempts.c.input + attempts.c.output), func.coalesce(func.sum(attempts.c.cost), 0)
+    )
+    .select_from(attempts.outerjoin(_held, _held.c.seq == attempts.c.held_seq))
+    .group_by(_NAME)
+    .order_by(_NAME)
+)
 _WHOLE = select(
     attempts.c.attempt,
     attempts.c.state,
@@ -243,6 +262,15 @@ class Store:
         with self.connection() as connection:
             rows = connection.execute(query.order_by(sums[3].desc(), *axes)).all()
         return [Cost(tuple(row[: len(axes)]), *row[len(axes) :]) for row in rows]
+
+    def tallies(self, start: int, end: int, tenant: str | None = None) -> list[Tally]:
+        """Attempts that began in [start, end) microseconds and have ended, by the name that the swarm knows who answered by; `tenant`: of
+        one alone.
+        """
+        within = [attempts.c.state.in_(["settled", "released"]), attempts.c.held_at >= start, attempts.c.held_at < end]
+        within += [attempts.c.tenant == tenant] if tenant is not None else []
+        with self.connection() as connection:
+            return [Tally(*row) for row in connection.execute(_TALLIED.where(and_(*within)))]
 
     def entries(self, after: int = 0, kinds: Sequence[str] = ()) -> Iterator[Entry]:
         """The journal from the entry after `after` on, a page at a time: it may be longer than the memory."""

@@ -228,10 +228,14 @@ class Till:
                 hold, bound = await self._admission.squeezed(attempt, bound, budgets, terms, refusal)
         except OverSpent as refusal:
             told = words(refusal, facts.get("tenant"), facts.get("key"))
-            raise BudgetSpent(f"The budget is used up: {told}.", resets_at=refusal.resets_at) from None
+            raise BudgetSpent(
+                f"The budget is used up: {told}.", resets_at=refusal.resets_at, scope=refusal.budget.scope
+            ) from None
         except OverHeld as refusal:
             told = words(refusal, facts.get("tenant"), facts.get("key"))
-            raise BudgetHeld(f"The budget has no room at the moment: {told}.", retry_after=AGAIN) from None
+            raise BudgetHeld(
+                f"The budget has no room at the moment: {told}.", retry_after=AGAIN, scope=refusal.budget.scope
+            ) from None
         scopes = {budget.id: budget.scope for budget in budgets}
         return [{"id": id_, "scope": scopes[id_], "start": start} for id_, start in hold.windows], bound
 

@@ -9,7 +9,7 @@ from polyglot_cloud.amounts import shown
 from polyglot_cloud.money.journal import Journal
 
 if TYPE_CHECKING:
-    from polyglot_cloud.money.store import Attempt, Axis, Cost, Store
+    from polyglot_cloud.money.store import Attempt, Axis, Cost, Store, Tally
 
 _OF_THE_START = (
     "call",
@@ -51,6 +51,11 @@ class Views:
         """Settled attempts begun in [start, end) Unix microseconds. Raises LedgerError."""
         await self._journal.refresh()
         return await asyncio.to_thread(lambda: self._store.costs(start, end, by, **only))
+
+    async def tallies(self, start: int, end: int, tenant: str | None = None) -> "list[Tally]":
+        """See `Store.tallies`. Raises LedgerError."""
+        await self._journal.refresh()
+        return await asyncio.to_thread(self._store.tallies, start, end, tenant)
 
 
 def receipt(attempt: "Attempt") -> dict[str, Any]:

@@ -21,6 +21,7 @@ from polyglot_cloud.neutral import Peek
 from polyglot_cloud.pipeline import Pipeline
 from polyglot_cloud.routes.answer import defect, raw_headers, send_error, send_whole
 from polyglot_cloud.routes.presence import Presence
+from polyglot_cloud.swarm.auto import MEMBERS, MODEL, Auto
 
 log = logging.getLogger("polyglot_cloud.calls")
 
@@ -82,7 +83,7 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What every calling endpoint needs. `wall_clock` is in Unix seconds."""
+    """What every calling endpoint needs. `wall_clock` is in Unix seconds; `auto` chooses for who leaves the model to the swarm."""
 
     pipeline: Pipeline
     drain: Drain
@@ -91,6 +92,7 @@ class Edge:
     wall_clock: Callable[[], float] = time.time
     ids: Ids = field(default_factory=Ids)
     sizes: Sizes = DEFAULT_SIZES
+    auto: Auto | None = None
 
 
 class CallEndpoint:
@@ -103,7 +105,7 @@ class CallEndpoint:
         self.in_path = "{call}" in path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer(send, self.dialect)
+        answer = Answer(send, self.dialect)
         began = time.perf_counter_ns()
         call: Call | None = None
         try:
@@ -128,7 +130,27 @@ class CallEndpoint:
             self._log(call, answer, (time.perf_counter_ns() - began) / 1e9)
 
     async def read(self, scope: Scope, body: bytes | Segments, began: int) -> Call:
-        """The call that a request is. Raises BadRequest and UnknownPath."""
+        """The call that a request is. Raises BadRequest and UnknownPath; of a model that is left to the swarm NothingSelected."""
+        call = await self._read(scope, body, began)
+        if call.peek.model == MODEL and call.provider is None and not self.in_path:
+            return await self._directed(scope, call, began)
+        return call
+
+    async def _directed(self, scope: Scope, call: Call, began: int) -> Call:
+        """The call as if its client had named the model that the swarm selects for it. Without a swarm it stays as it is."""
+        auto = self._edge.auto
+        if auto is None or auto.selector is None:
+            return call
+        provider, model = await auto.chosen(call.value)
+        cut = [name for name in MEMBERS if name in call.value]
+        body = wire.edit(wire.without(bytes(call.body), MEMBERS), "model", model)
+        directed = await self._read(scope, body, began)
+        directed.id = call.id
+        directed.provider, directed.peek = provider, replace(directed.peek, model=model)
+        directed.edits = ("model", *cut)
+        return directed
+
+    async def _read(self, scope: Scope, body: bytes | Segments, began: int) -> Call:
         if len(body) < self._edge.sizes.body:
             return self._call(scope, bytes(body), began)
         return await self._large_call(scope, body, began)
@@ -181,7 +203,7 @@ class CallEndpoint:
             agent=agent,
         )
 
-    def _log(self, call: Call | None, answer: "_Answer", seconds: float) -> None:
+    def _log(self, call: Call | None, answer: "Answer", seconds: float) -> None:
         """One line a call: ids, model, status, timing. Never content, never a key."""
         reply, peek = answer.reply, call.peek if call else None
         outcome = reply.outcome if reply else None
@@ -275,7 +297,7 @@ def _check_once(twice: str | None) -> None:
         )
 
 
-class _Answer:
+class Answer:
     """What was sent so far of one call's answer, and how it ends."""
 
     def __init__(self, send: Send, dialect: Dialect) -> None:

@@ -65,7 +65,9 @@ class Service:
         version: str,
         today: Callable[[], date],
         clock: Callable[[], float] = time.monotonic,
+        swarm: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
+        self._swarm = swarm
         self._faces = faces
         self._last_calls = last_calls
         self._drain = drain
@@ -95,6 +97,7 @@ class Service:
                 "uptime_seconds": round(self._clock() - self._began, 3),
                 "last_request_ms": None if ago is None else round(ago * 1000, 1),
                 "problems": list(face.problems),
+                **({} if self._swarm is None else {"swarm": dict(self._swarm())}),
             }
         )
 

@@ -24,6 +24,8 @@ Ledger = Literal["auto", "on", "off"]
 Synchronous = Literal["normal", "full"]
 WhenHeld = Literal["while_waiting", "before_send"]
 WhenUnbooked = Literal["refuse", "allow"]
+Swarm = Literal["off", "external", "auto", "embedded"]
+SwarmLeave = Literal["park", "delete", "leave"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,19 @@ class Settings(BaseSettings):
     drain_timeout: values.Seconds = 30.0
     media_fetch: Annotated[Literal["on", "off"], values.choice("on", "off")] = "on"
     media_hosts_allowed: values.Networks = ()
+    swarm: Annotated[Swarm, values.choice("off", "external", "auto", "embedded")] = "external"
+    swarm_router_url: values.Service = "http://127.0.0.1:6103"
+    swarm_gateway_url: values.Service = "http://127.0.0.1:6120"
+    swarm_registry_url: values.Service = "http://127.0.0.1:6121"
+    swarm_events_url: values.Service = "http://127.0.0.1:6102"
+    swarm_router_port: values.Port = 6103
+    swarm_gateway_port: values.Port = 6120
+    swarm_registry_port: values.Port = 6121
+    swarm_leave: Annotated[SwarmLeave, values.choice("park", "delete", "leave")] = "park"
+    swarm_interval: values.Interval = 45.0
+    swarm_models: values.Models = ()
+    swarm_endpoints: values.Services = ()
+    swarm_tenant: values.Tenant | None = None
     env_file: values.FilePath = Path(".env")
 
     _sources: Sources = PrivateAttr(default_factory=lambda: Sources({}, {}, Origin("dotenv", ".env")))
@@ -166,9 +181,15 @@ class Settings(BaseSettings):
         return declared
 
     def problems(self, rows: Sequence[ProviderRow]) -> list[Problem]:
-        """What is wrong with the settings apart from single providers: the `.env` file, unknown names, aliases that lead nowhere."""
+        """What is wrong with the settings apart from single providers: the `.env` file, unknown names, aliases and models of the swarm
+        that lead nowhere, ports of the swarm's services that somebody else has been given.
+        """
         unknown = names.unknown(self._sources, VARIABLES.values(), rows)
-        return [*self._findings, *unknown, *self._lost_aliases({row.name for row in rows}), *self._doubtful_webhook()]
+        known = {row.name for row in rows}
+        return [
+            *self._findings, *unknown, *self._lost_aliases(known), *self._doubtful_webhook(), *self._lost_models(known),
+            *self._swarm_ports_taken(rows),
+        ]  # fmt: skip
 
     def in_force(self, rows: Sequence[ProviderRow]) -> list[InForce]:
         """Every setting of ours with its value and origin, the providers' ports among them."""
@@ -241,6 +262,32 @@ class Settings(BaseSettings):
             for alias, target in self.aliases.items()
             if target.partition("/")[0] not in providers
         ]
+
+    def _lost_models(self, providers: Collection[str]) -> list[Problem]:
+        variable = VARIABLES["swarm_models"]
+        message = "names {}, whose provider is not there. There are: {}."
+        return [
+            Problem(message.format(model, ", ".join(sorted(providers))), variable, str(self.origin(variable)))
+            for model in self.swarm_models
+            if model.partition("/")[0] not in providers
+        ]
+
+    def _swarm_ports_taken(self, rows: Sequence[ProviderRow]) -> list[Problem]:
+        """Ports that we may serve for the swarm, and have given to a provider's listener or to another of its services already."""
+        if self.swarm not in {"auto", "embedded"}:
+            return []
+        holders = {port: row.name for row in rows if (port := self._port(row)[0])}
+        if self.admin_key is not None and self.admin_port:
+            holders.setdefault(self.admin_port, VARIABLES["admin_port"])
+        found = []
+        for name in ("swarm_router_port", "swarm_gateway_port", "swarm_registry_port"):
+            port, variable = getattr(self, name), VARIABLES[name]
+            if port and port in holders:
+                message = f"is {port}, which {holders[port]} has already. Give one of them another port."
+                found.append(Problem(message, variable, str(self.origin(variable))))
+            elif port:
+                holders[port] = variable
+        return found
 
 
 OF_PROVIDERS = {"ports": names.port(""), "provider_budgets": f"{names.PREFIX}BUDGET_"}

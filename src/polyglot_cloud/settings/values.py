@@ -26,6 +26,8 @@ _UNITS = {
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _DAY = 86_400.0
+_LAST_PORT = 65535
+_SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.1, 180.0
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?")
 _OWN_PORTS = {"http": "80", "https": "443"}
 _SHORTEST_SECRET = 32
@@ -64,6 +66,14 @@ def some_seconds(value: Any) -> float:
     result = seconds(value)
     if math.isclose(result, 0.0):
         raise ValueError("must be more than zero")
+    return result
+
+
+def interval(value: Any) -> float:
+    """Seconds between two rounds of the swarm's client. The Registry is told a third more, and takes 300 s at most."""
+    result = seconds(value)
+    if not _SHORTEST_INTERVAL <= result <= _LONGEST_INTERVAL:
+        raise ValueError("must be a time from 100ms to 3m")
     return result
 
 
@@ -199,6 +209,31 @@ def _origin(text: str) -> str:
     return f"{scheme}://{name}" + (f":{number}" if number and number != _OWN_PORTS.get(scheme) else "")
 
 
+def service(value: Any) -> str:
+    """Where a service is: http://127.0.0.1:6103. As `origins` has it, but of http and https alone."""
+    text = str(value).strip().lower().rstrip("/")
+    match = _ORIGIN.fullmatch(text)
+    if match is None or match[1] not in _OWN_PORTS or int(match[3] or 1) > _LAST_PORT:
+        raise ValueError("must be an address such as http://127.0.0.1:6103, without a path")
+    return text
+
+
+def services(value: Any) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(service(member) for member in _members(value)))
+
+
+def models(value: Any) -> tuple[str, ...]:
+    """Models by provider: openai/gpt-5.5, gemini/high."""
+    members = _members(value)
+    if not all(re.fullmatch(r"[!-~]+", member) and all(member.partition("/")) for member in members):
+        raise ValueError('must be models such as openai/gpt-5.5 or gemini/high: "provider/model" or "provider/tier"')
+    return tuple(dict.fromkeys(members))
+
+
+def tenant(value: Any) -> str:
+    return grants.tenant_id(str(value).strip())
+
+
 def aliases(value: Any) -> dict[str, str]:
     """A JSON object: alias -> "provider/model" or "provider/tier"."""
     shape = 'must be a JSON object such as {"fast": "gemini/low", "best": "anthropic/claude-opus-5-5"}'
@@ -252,6 +287,11 @@ SigningSecret = Annotated[InstanceOf[Secret], BeforeValidator(signing_secret)]
 Percents = Annotated[tuple[int, ...], BeforeValidator(percents)]
 Port = Annotated[int, BeforeValidator(port)]
 Host = Annotated[str, BeforeValidator(host)]
+Interval = Annotated[float, BeforeValidator(interval)]
+Service = Annotated[str, BeforeValidator(service)]
+Services = Annotated[tuple[str, ...], BeforeValidator(services)]
+Models = Annotated[tuple[str, ...], BeforeValidator(models)]
+Tenant = Annotated[str, BeforeValidator(tenant)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts)]
 Networks = Annotated[tuple[str, ...], BeforeValidator(networks)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(origins)]

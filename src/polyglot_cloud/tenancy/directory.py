@@ -24,6 +24,9 @@ Clock = Callable[[], int]
 
 NEVER_FORWARDED = "This gateway uses its own credentials at the providers and never forwards a client's"
 
+NO_KEY = "-"
+"""What stands in a key's place where a tenant calls without one; no key has that id."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
@@ -41,6 +44,7 @@ class _Index:
     locked: bool
     holders: Mapping[bytes, _Holder]
     principals: Mapping[str, Principal]
+    tenants: Mapping[str, Principal]
     problems: tuple[str, ...]
 
 
@@ -81,6 +85,10 @@ class Directory:
     def principal(self, key: str) -> Principal | None:
         """The principal of a key's public id, whether or not the key still holds: for what was begun with it."""
         return self._index.principals.get(key)
+
+    def keyless(self, tenant: str) -> Principal | None:
+        """Who counts for a tenant without a key, by its id: bound as the tenant is. None where there is none, or it was deleted."""
+        return self._index.tenants.get(tenant)
 
     def identify(self, headers: Headers, query_string: bytes = b"") -> Principal | None:
         """Who calls; None where no key was ever configured. Raises Unauthorized."""
@@ -138,8 +146,15 @@ def _index(declared: Declared, snapshot: Snapshot, zone: str) -> _Index:
             holders.setdefault(holder.digest, holder)
         if who is not None:
             principals.setdefault(key.id, who)
+    without_keys = {id_: who for id_ in tenants if (who := _keyless(id_, tenants, zone)) is not None}
     locked = bool(snapshot.keys or declared.keys)
-    return _Index(snapshot.mark, locked, holders, principals, tuple(dict.fromkeys(problems)))
+    return _Index(snapshot.mark, locked, holders, principals, without_keys, tuple(dict.fromkeys(problems)))
+
+
+def _keyless(id_: str, tenants: Mapping[str, TenantRow], zone: str) -> Principal | None:
+    key = KeyRow(NO_KEY, id_, ())
+    line = _line(key, tenants, [])
+    return principal(key, line, zone) if line and all(tenant.deleted_at is None for tenant in line) else None
 
 
 def _line(key: KeyRow, tenants: Mapping[str, TenantRow], problems: list[str]) -> tuple[TenantRow, ...]:
