@@ -93,7 +93,8 @@ def kept(folder: Path, models: Iterable[str]) -> Subject:
 def _priced(model: str, provider: str) -> str:
     dialect = {PASSED: "openai_chat", TRANSLATED: "anthropic"}[provider]
     return (
-        f'[[model]]\nid = "{model}"\nprovider = "{provider}"\noffers = [{{ dialect = "{dialect}", needs = ["tools", "max_tokens_name"] }}]\n'
+        f'[[model]]\nid = "{model}"\nprovider = "{provider}"\n'
+        f'offers = [{{ dialect = "{dialect}", needs = ["tools", "max_tokens_name"] }}]\n'
         'source = "ours"\nchecked = 2026-11-23\ncontext_window = 200000\nmax_output = 32000\n'
         'price = [{ effective_from = 2026-01-01, source = "ours", standard = { input = "1", output = "4" } }]\n'
     )
