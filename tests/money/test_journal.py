@@ -376,3 +376,33 @@ async def test_under_load_the_projections_get_their_share(ledger: Journal, monke
 def test_a_copy_of_the_end_needs_no_write_ahead_log(tmp_path: Path) -> None:
     head.save(tmp_path / "ledger.db", Head(3, b"x"))
     assert head.load(tmp_path / "ledger.db") == Head(3, b"x")
+
+
+# --- a file that is taken away ---
+
+
+@pytest.mark.parametrize("instead", [False, True])
+async def test_a_ledger_that_is_taken_away_takes_no_more_entries(tmp_path: Path, instead: bool) -> None:
+    opened, aside = Journal(tmp_path / "ledger.db"), tmp_path / "aside.db"
+    try:
+        await opened.append(held("a1"))
+        opened.path.rename(aside)
+        if instead:
+            opened.path.touch()
+        with pytest.raises(LedgerUnwritable, match="another file" if instead else "it is gone"):
+            await opened.append(held("a2"))
+        aside.replace(opened.path)
+        opened._retry_at = 0.0
+        await opened.append(held("a3"))
+        assert opened.failure is None
+    finally:
+        opened.close()
+    assert [attempt for _, attempt in kinds(opened)][:1] == ["a1"]
+
+
+def test_no_copy_of_the_end_is_made_beside_a_ledger_that_is_gone(tmp_path: Path) -> None:
+    opened = Journal(tmp_path / "ledger.db")
+    opened.write(held("a1"))
+    opened.path.rename(tmp_path / "aside.db")
+    opened.close()
+    assert not head.place(opened.path).exists()

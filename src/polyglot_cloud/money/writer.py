@@ -12,7 +12,7 @@ from sqlalchemy import select
 from polyglot_cloud.money import head as heads
 from polyglot_cloud.money.database import FAILURES, explained, prepare, writing
 from polyglot_cloud.money.entries import GENESIS, Entry, Line, canonical, line_of, linker
-from polyglot_cloud.money.faults import LedgerDamaged, LedgerNewer
+from polyglot_cloud.money.faults import LedgerDamaged, LedgerNewer, LedgerUnwritable
 from polyglot_cloud.money.head import Head
 from polyglot_cloud.money.lock import Lock
 from polyglot_cloud.money.projections import STRIDE, project, reached
@@ -41,6 +41,7 @@ class Writer:
             undo.callback(self._connection.close)
             with self._connection.begin():
                 self._migrate()
+            self._file = _identity(path)
             self._driver: sqlite3.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]  # typed Any | None
             self.probe()  # SQLite opens a file that it may only read without a word
             self._compare_with_the_copy()
@@ -52,6 +53,7 @@ class Writer:
         """One transaction. If it fails, nothing of it stands."""
         if not lines:
             return
+        self._check_place()
         rows = list(self._chained(lines))
         with self._telling(), self._transaction():
             for size, chunk in _chunks(rows):
@@ -61,6 +63,7 @@ class Writer:
 
     def probe(self) -> None:
         """Writes a little, to see whether writing works, and looks where the chain ends."""
+        self._check_place()
         with self._telling():
             with self._connection.begin():
                 self._connection.execute(KEEP, {"name": "probed", "value": str(self._clock())})
@@ -82,6 +85,7 @@ class Writer:
 
     def copy_head(self) -> None:
         """Copies the end of the chain to the file beside the database."""
+        self._check_place()
         with self._telling():
             heads.save(self.path, Head(self.seq, self.hash))
         self.copied = self.seq
@@ -95,6 +99,20 @@ class Writer:
             self._lock.release()
 
     # --- within ---
+
+    def _check_place(self) -> None:
+        """The system lets us write to a file that was deleted or moved, and keeps none of it for the next start."""
+        try:
+            there = _identity(self.path)
+        except FileNotFoundError:
+            there = None
+        except OSError as error:
+            raise explained(error, self.path) from error
+        if there != self._file:
+            raise LedgerUnwritable(
+                f"The ledger {self.path}: {'it is gone' if there is None else 'another file has taken its place'}. Bring the one back that"
+                " was there, or start the gateway anew to begin with what is there now."
+            )
 
     def _chained(self, lines: list[Line]) -> Iterator[Row]:
         before = self.hash
@@ -170,6 +188,11 @@ class Writer:
             count += len(lines)
         self.project(self.lag)
         return count
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _chunks(rows: list[Row]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
