@@ -89,3 +89,18 @@ async def test_one_tenant_sees_nothing_of_another(tmp_path: Path, stage: Stage) 
 async def test_without_a_ledger_nothing_is_told() -> None:
     for path in ("/v1/usage", "/v1/receipts/att_1"):
         assert (await asked(application(replying()[0]), path))[0] == 404
+
+
+async def test_the_last_day_of_the_calendar_is_one(tmp_path: Path) -> None:
+    with counter(tmp_path) as till:
+        query = "since=9999-12-31&until=9999-12-31"
+        status, usage = await asked(application(replying()[0], till=till.till), f"/v1/usage?{query}")
+        assert (status, usage["data"]) == (200, [])
+
+
+@pytest.mark.parametrize("path", ["/v1/usage", "/v1/receipts/att_1"])
+async def test_a_ledger_that_cannot_be_read_is_no_defect_of_ours(tmp_path: Path, path: str) -> None:
+    with counter(tmp_path) as till:
+        till.till.path.rename(tmp_path / "elsewhere")
+        status, body = await asked(application(replying()[0], till=till.till), path)
+        assert (status, body["error"]["code"]) == (503, "ledger_unavailable")

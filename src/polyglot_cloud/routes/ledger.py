@@ -1,17 +1,22 @@
 """GET /v1/receipts/{id} and GET /v1/usage: a caller's own attempts, and what they cost."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from polyglot_cloud.amounts import shown
-from polyglot_cloud.errors import BadRequest, UnknownPath
+from polyglot_cloud.errors import BadRequest, LedgerDown, UnknownPath
+from polyglot_cloud.money.faults import LedgerError
 from polyglot_cloud.money.views import Views, receipt
 
+T = TypeVar("T")
 LONGEST = 366
 """Days that one question may cover."""
+DAY = 86_400_000_000
+"""Microseconds of a day in UTC."""
 
 
 class Ledger:
@@ -24,7 +29,7 @@ class Ledger:
     async def one(self, request: Request) -> Response:
         """Raises UnknownPath for a receipt that is not there, and for one of another tenant."""
         id_: str = request.path_params["id"]
-        found = await self._kept().attempt(id_)
+        found = await _read(self._kept().attempt(id_))
         caller = request.scope.get("caller")
         if found is None or (caller is not None and not caller.sees(found.held.get("tenant"))):
             raise UnknownPath(f"There is no receipt {id_[:64]!r}.", code="receipt_not_found")
@@ -35,9 +40,7 @@ class Ledger:
         since, until = self._days(request)
         caller = request.scope.get("caller")
         only = {"key": caller.key} if caller is not None else {}
-        rows = await self._kept().costs(
-            _start(since), _start(until + timedelta(days=1)), ["provider", "answered"], **only
-        )
+        rows = await _read(self._kept().costs(_start(since), _start(until) + DAY, ["provider", "answered"], **only))
         data = [
             {
                 "provider": row.by[0], "model": row.by[1], "attempts": row.attempts, "input_tokens": row.input,
@@ -62,6 +65,14 @@ class Ledger:
                 f"until must not be before since, and at most {LONGEST} days may be asked for.", param="until"
             )
         return since, until
+
+
+async def _read(found: Awaitable[T]) -> T:
+    """Raises LedgerDown."""
+    try:
+        return await found
+    except LedgerError as error:
+        raise LedgerDown(f"{error} What is booked cannot be told meanwhile.") from error
 
 
 def _day(text: str | None, name: str) -> date | None:
