@@ -9,6 +9,7 @@ import pytest
 from polyglot_cloud import cli
 from polyglot_cloud.money.entries import Entry
 from polyglot_cloud.money.journal import Journal
+from polyglot_cloud.money.store import Store
 
 TODAY = datetime.now(UTC).date().isoformat()
 
@@ -130,3 +131,14 @@ def test_no_ledger_is_said_plainly(
 def test_the_sandbox_has_a_till_of_its_own(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, complaint = run(capsys, "costs", "--sandbox")
     assert (status, "sandbox.sqlite3" in complaint) == (1, True)
+
+
+def test_days_before_the_first_attempt_are_not_asked_for(
+    ledger: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    costs = Store.costs
+    monkeypatch.setattr(Store, "costs", lambda self, start, *rest: asked.append(start) or costs(self, start, *rest))  # type: ignore[func-returns-value]  # append gives None, and the rest follows
+    status, told, _ = run(capsys, "costs", "--since", "0001-01-01", "--json")
+    assert (status, [row["day"] for row in json.loads(told)]) == (0, [TODAY])
+    assert len(asked) <= 2  # the second where the day turned meanwhile

@@ -191,7 +191,7 @@ def costs(place: Place, since: date, until: date, by: Sequence[str]) -> list[lis
 
     store = Store(place.ledger)
     axes = [_AXES.get(name, name) for name in by if name != "day"]
-    spans = _days(since, until) if "day" in by else [("", start_of(since), start_of(until + timedelta(days=1)))]
+    spans = _days(_first(store, since), until) if "day" in by else [("", start_of(since), end_of(until))]
     found = []
     for day, start, end in spans:
         for cost in store.costs(start, end, axes):  # type: ignore[arg-type]  # BY holds the store's axes and "day"
@@ -204,12 +204,23 @@ def costs(place: Place, since: date, until: date, by: Sequence[str]) -> list[lis
 
 def _days(since: date, until: date) -> list[tuple[str, int, int]]:
     days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
-    return [(day.isoformat(), start_of(day), start_of(day + timedelta(days=1))) for day in days]
+    return [(day.isoformat(), start_of(day), end_of(day)) for day in days]
+
+
+def _first(store: Any, since: date) -> date:
+    """`since`, or the day of the first attempt where that is later: each day is a question to the ledger."""
+    began = store.began()
+    return since if began is None else max(since, datetime.fromtimestamp(began // 1_000_000, UTC).date())
 
 
 def start_of(day: date) -> int:
     """Its first moment in UTC, in Unix microseconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def end_of(day: date) -> int:
+    """The first moment after it, which for the last day of the calendar is no date any more."""
+    return start_of(day) + 86_400_000_000
 
 
 def day_of(text: str) -> date:

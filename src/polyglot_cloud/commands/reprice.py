@@ -6,11 +6,11 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from polyglot_cloud.amounts import shown
-from polyglot_cloud.commands.ledger import Common, NothingToDo, Place, Told, day_of, start_of, table
+from polyglot_cloud.commands.ledger import Common, NothingToDo, Place, Told, day_of, end_of, start_of, table
 from polyglot_cloud.money.faults import LedgerBusy
 from polyglot_cloud.rows import Price
 
@@ -46,7 +46,7 @@ def tell(options: argparse.Namespace, place: Place, price_of: PriceOf, ask: Ask)
 
     since = day_of(options.since)
     until = day_of(options.until) if options.until else datetime.now(UTC).date()
-    span = start_of(since), start_of(until + timedelta(days=1))
+    span = start_of(since), end_of(until)
     store = Store(place.ledger)
 
     def found() -> "Iterator[Change]":

@@ -246,6 +246,12 @@ class Store:
         with self.connection() as connection:
             return list(connection.execute(query).scalars())
 
+    def began(self) -> int | None:
+        """When the first attempt began, in Unix microseconds; None where there is none."""
+        with self.connection() as connection:
+            found: int | None = connection.execute(select(func.min(attempts.c.held_at))).scalar_one()
+            return found
+
     def costs(self, start: int, end: int, by: Sequence[Axis] = (), **only: str) -> list[Cost]:
         """Settled attempts begun in [start, end) microseconds, summed by `by`, dearest first; `only`: of one tenant, key, run, ..."""
         axes = [attempts.c[name] for name in by]
