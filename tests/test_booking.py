@@ -312,7 +312,7 @@ async def test_a_stream_that_is_cut_costs_what_came(case: Case, error: Exception
     with counter(tmp_path, BIG) as desk:
         await ask(application(upstream, till=desk.till), case, stream=True)
         held, end = only(desk)
-    assert (end["kind"], end["outcome"]) == ("settled", "truncated")
+    assert (end["kind"], end["outcome"], end["estimated"]) == ("settled", "truncated", True)
     assert 0 < end["nano"] <= held["nano"]
 
 

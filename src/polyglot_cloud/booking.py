@@ -250,7 +250,7 @@ class Account:
             return cost_of(Usage(), None)
         if usage is None or outcome.state != "complete":  # what is told before the end may count the first tokens alone
             guessed = self._guessed(usage, forwarded)
-            usage, estimated = (guessed, True) if usage is None or guessed.output > usage.output else (usage, False)
+            usage, estimated = guessed if usage is None or guessed.output > usage.output else usage, True
         asked = self.target.destination.model
         _, price = self.keeper.priced(self.target.provider, outcome.model or asked)
         if price is None:  # an answer by a name that nobody knows is billed as what was asked for
