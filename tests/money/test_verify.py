@@ -168,6 +168,15 @@ def test_each_flipped_byte_of_an_entry_is_found(sound: Path, tmp_path: Path) -> 
         assert verify(path).seq is not None
 
 
+def test_a_schema_that_is_no_text_any_more_is_told_as_damage(sound: Path, tmp_path: Path) -> None:
+    """The driver fails over SQLite's own message, which repeats the byte."""
+    path = copied(sound, tmp_path)
+    data = path.read_bytes()
+    place = data.index(b"sqlite_autoindex_")
+    path.write_bytes(data[:place] + b"\xf3" + data[place + 1 :])
+    assert "no sound database" in str(verify(path).fault)
+
+
 def test_without_a_copy_of_the_end_it_says_so(sound: Path, tmp_path: Path) -> None:
     path = copied(sound, tmp_path)
     head.place(path).unlink()

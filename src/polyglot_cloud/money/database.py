@@ -86,8 +86,10 @@ def _engine(connect: Any, begin: str) -> Engine:
     return engine
 
 
-FAILURES = (OSError, sqlite3.Error, DBAPIError)
-"""What the driver, SQLAlchemy and the file system raise. `explained` reads them."""
+FAILURES = (OSError, sqlite3.Error, DBAPIError, UnicodeDecodeError)
+"""What the driver, SQLAlchemy and the file system raise. `explained` reads them. The driver cannot read a message of SQLite's that repeats
+a damaged name.
+"""
 
 _BY_CODE = {
     sqlite3.SQLITE_FULL: "the disk is full. Make room; writing is tried again by itself",
