@@ -11,6 +11,7 @@ import pytest
 
 from counter import DOLLAR, START, Counter, counter, day, price
 from harness import COUNTERS, HELLO, Pieces, application, client, post, replying, streamed
+from polyglot_cloud import booking
 from polyglot_cloud.grants import BudgetRow
 from polyglot_cloud.money.book import Book
 from polyglot_cloud.money.budgets import Budget
@@ -111,6 +112,12 @@ CASES = [
 ]  # fmt: skip
 BY_PROVIDER = pytest.mark.parametrize("case", CASES, ids=[case.provider for case in CASES])
 STREAMS = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+
+
+@pytest.fixture(autouse=True)
+def _nobody_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no amount here depends on how long a test took."""
+    monkeypatch.setattr(booking, "THOUGHT_IN_A_SECOND", 0)
 
 
 async def ask(app: Any, case: Case, *, stream: bool, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -339,6 +346,22 @@ async def test_the_first_count_of_a_stream_is_not_taken_for_the_last(tmp_path: P
     assert end["estimated"] is True
     assert (end["usage"]["input"], end["usage"]["cached"]) == (1000, 400)
     assert 250 < end["usage"]["output"] < 5000
+
+
+@pytest.mark.parametrize(("model", "reasons"), [(CLAUDE, True), ("gpt-4.1-mini", False)])
+async def test_what_a_reasoning_model_thought_before_a_break_is_not_free(
+    model: str, reasons: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(booking, "THOUGHT_IN_A_SECOND", 10**12)
+    body = {"model": model, "messages": HELLO, "stream": True, "max_tokens": 90}
+    path = "/v1/anthropic/messages" if reasons else "/v1/openai/chat/completions"
+    pieces = frames(*EVENTS[:2], named=True) if reasons else chat_stream(model)[:1]
+    upstream, _ = replying(streamed(pieces, httpx.ReadError("gone")))
+    with counter(tmp_path) as desk:
+        await post(application(upstream, till=desk.till), path, body)
+        _, end = only(desk)
+    assert end["estimated"] is True
+    assert (end["usage"]["output"] == 90) is reasons
 
 
 # --- who leaves ---

@@ -49,6 +49,8 @@ WITH_TOOLS = 4_096
 """The same where tools are offered: a call of one that is cut off is worse than none."""
 BYTES_AN_OUTPUT_TOKEN = 16
 """Of a stream as it is forwarded, where no usage was told: an event's frame is larger than its words."""
+THOUGHT_IN_A_SECOND = 200
+"""Tokens that a reasoning model may have written unseen, for each second of a stream that broke off: only the smallest are faster."""
 _ENDINGS: dict[str, Ending] = {
     "complete": "complete",
     "truncated": "truncated",
@@ -249,7 +251,7 @@ class Account:
             self.tab.release("failed", {"error": outcome.error, **self._ending(None)})
             return cost_of(Usage(), None)
         if usage is None or outcome.state != "complete":  # what is told before the end may count the first tokens alone
-            guessed = self._guessed(usage, forwarded)
+            guessed = self._guessed(usage, forwarded, broken=outcome.state != "complete")
             usage, estimated = guessed if usage is None or guessed.output > usage.output else usage, True
         asked = self.target.destination.model
         _, price = self.keeper.priced(self.target.provider, outcome.model or asked)
@@ -268,13 +270,19 @@ class Account:
         cost = self.complete(outcome, forwarded)
         return "" if cost.source == "unpriced" else f"{PREFIX}cost-usd: {cost_header(cost.nano)}"
 
-    def _guessed(self, usage: Usage | None, forwarded: int) -> Usage:
+    def _guessed(self, usage: Usage | None, forwarded: int, *, broken: bool) -> Usage:
         most = self.most
         written = forwarded // BYTES_AN_OUTPUT_TOKEN
+        if broken and self._reasons():  # what it thought before the break is in no byte that was forwarded
+            written = max(written, (self.call.elapsed() - self.began) * THOUGHT_IN_A_SECOND // 1_000_000_000)
         written = min(written, most.output) if most else written
         if usage is not None:
             return replace(usage, output=written, estimated=True)
         return Usage(most.input if most else len(self.outbound.body), written, estimated=True)
+
+    def _reasons(self) -> bool:
+        row, _ = self.keeper.priced(self.target.provider, self.target.destination.model)
+        return row is None or "reasoning" in row.features
 
     def _facts(
         self, outcome: Outcome, usage: Usage, cost: Cost, price: Price | None, *, estimated: bool
