@@ -69,6 +69,14 @@ def test_the_sandbox_has_its_own(tmp_path: Path) -> None:
     assert not places(settings(tmp_path))[0].exists()
 
 
+def test_the_sandbox_says_that_other_keys_do_not_count(tmp_path: Path) -> None:
+    with opened(settings(tmp_path), ROWS, sandbox=True) as found:
+        assert not any("do not count here" in note for note in found.notes)
+    connect(tmp_path / "polyglot.sqlite3").dispose()
+    with opened(settings(tmp_path), ROWS, sandbox=True) as found:
+        assert any("do not count here" in note for note in found.notes)
+
+
 def test_two_processes_cannot_have_one_ledger(tmp_path: Path) -> None:
     with opened(settings(tmp_path, ledger="on"), ROWS, sandbox=False), pytest.raises(LedgerBusy):  # noqa: SIM117  # the outer stays
         with opened(settings(tmp_path, ledger="on"), ROWS, sandbox=False):

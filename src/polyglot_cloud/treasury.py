@@ -108,6 +108,8 @@ def opened(
                 store, directory, till.upkeep(), [row.name for row in rows], settings.budget_zone, till.own, _now
             ))  # fmt: skip
             notes = tuple(_notes(till, directory, courier, unbooked=settings.unbooked == "allow"))
+            if sandbox and places(settings)[0].exists():
+                notes += (f"Tenants and keys of {DATABASE} do not count here: the sandbox has its own.",)
             yield Treasury(notes, till, directory, Watch(store, directory), courier, admin, receipts)
         finally:
             store.close()

@@ -139,7 +139,7 @@ def searches(row: Row) -> Iterator[Case]:
 
 
 def fast(row: Row) -> Iterator[Case]:
-    for kind in row.tables.get("fast", {}).keys() - {"input", "output", "cache_read"}:
+    for kind in sorted(row.tables.get("fast", {}).keys() - {"input", "output", "cache_read"}):
         usage = Usage(900, 80, cached=400, details={kind: 300}, tier="fast")
         yield Case(f"fast-{kind}", row, usage, {"input": 200, "cache_read": 400, kind: 300, "output": 80}, "fast")
 

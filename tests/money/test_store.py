@@ -227,7 +227,7 @@ def test_what_is_no_ledger_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(LedgerDamaged, match="no sound database"):
         rebuild(tmp_path / "text.db")
     (tmp_path / "empty.db").touch()
-    with pytest.raises(LedgerDamaged, match="no ledger"):
+    with pytest.raises(LedgerDamaged, match="without a ledger"):
         Store(tmp_path / "empty.db")
     Journal(tmp_path / "ledger.db").close()
     monkeypatch.setattr("polyglot_cloud.money.store.MIGRATIONS", [*schema.MIGRATIONS, ()])

@@ -321,7 +321,10 @@ def _fitting(version: int, path: Path) -> None:
     if version > len(MIGRATIONS):
         raise LedgerNewer(f"The ledger {path} was written by a newer polyglot-cloud. Install that one again.")
     if version == 0:
-        raise LedgerDamaged(f"{path} is a database, but no ledger. Look at POLYGLOT_DATA_DIR.")
+        raise LedgerDamaged(
+            f"{path} is a database without a ledger: either nothing was booked there yet (the first `polyglot-cloud serve` begins one),"
+            " or POLYGLOT_DATA_DIR names the wrong folder."
+        )
     if version < len(MIGRATIONS):
         raise LedgerDamaged(
             f"The ledger {path} has the tables of an older polyglot-cloud. Start the gateway once: it brings them up to date."

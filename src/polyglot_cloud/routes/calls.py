@@ -1,5 +1,6 @@
 """The endpoints that call a model: one class for every dialect's face."""
 
+import hashlib
 import logging
 import secrets
 import time
@@ -240,8 +241,13 @@ def _made_for(scope: Scope) -> tuple[str | None, str | None]:
 
 
 def _word(value: bytes) -> str | None:
-    """A client may write anything there: what is kept is printable and short."""
-    text = value.decode("latin-1").strip()[:LONGEST_WORD]
+    """A client may write anything there: what is kept is printable and short, and tells long ones from each other."""
+    try:
+        text = value.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        text = value.decode("latin-1").strip()
+    if len(text) > LONGEST_WORD:
+        text = f"{text[: LONGEST_WORD - 17]}~{hashlib.sha256(value).hexdigest()[:16]}"
     return "".join(sign if sign.isprintable() else "?" for sign in text) or None
 
 
