@@ -155,9 +155,7 @@ def bound(
     longest = row.max_input or row.context_window
     read = longest if media else size + TEMPLATE
     # what is no maximum (a 0 or -1 means "none" to some servers) bounds nothing; what a model can write is no more than it can hold
-    given = row.max_output or row.context_window
-    if max_tokens is not None and max_tokens > 0:
-        given = max_tokens if row.max_output is None else min(max_tokens, row.max_output)
+    given = max_tokens if max_tokens is not None and max_tokens > 0 else row.max_output or row.context_window
     if read is None or given is None:
         return None
     read = read if longest is None else min(read, longest)
