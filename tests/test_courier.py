@@ -37,9 +37,13 @@ class Receiver:
     url: str = ""
     silent: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
+        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
@@ -50,6 +54,7 @@ class Receiver:
                     answer = self.answers.pop(0) if self.answers else "204 No Content"
                     writer.write(f"HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n".encode())
         writer.close()
+        self.serving.discard(task)
 
     @property
     def told(self) -> list[dict[str, Any]]:
@@ -65,6 +70,9 @@ async def receiver(*answers: str) -> AsyncIterator[Receiver]:
         yield found
     finally:
         server.close()
+        for task in list(found.serving):
+            task.cancel()
+        await asyncio.gather(*found.serving, return_exceptions=True)
 
 
 class Passing:

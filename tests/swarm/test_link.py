@@ -103,17 +103,23 @@ async def test_where_nobody_listens_nothing_was_sent() -> None:
 
 
 async def test_an_answer_that_drips_for_ever_is_left() -> None:
+    gone = asyncio.Event()
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(b"x")
-            await asyncio.sleep(0.01)
-        writer.close()
+        try:
+            while not writer.is_closing():
+                writer.write(b"x")
+                await asyncio.sleep(0.01)
+        finally:
+            writer.close()
+            gone.set()
 
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     async with server, linked(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", ROUTER, within=QUICK) as link:
         with pytest.raises(Unreachable, match="no answer within"):
             await asyncio.wait_for(link.identify(), 20)
+    await asyncio.wait_for(gone.wait(), 20)  # nothing of it outlives the test
 
 
 async def test_no_proxy_and_no_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
