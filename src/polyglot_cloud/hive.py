@@ -203,7 +203,7 @@ class Hive:
         if home.application.parts.till is not None:
             home.application.parts.till.on_alert(lambda notice: client.events.budget_alert(alert(notice)))
         if home.receipts is not None:
-            home.receipts.on_line(lambda line: client.events.cost_update(json.loads(line)))
+            home.receipts.on_line(client.events.receipt_line)
         self._client = client
         return client
 

@@ -32,11 +32,12 @@ class Events:
     def __init__(self, link: Link | None, *, line: int = LINE, unchanged: float = UNCHANGED) -> None:
         self._link = link
         self._unchanged = unchanged
-        self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
+        self._waiting: deque[tuple[str, dict[str, Any] | bytes]] = deque()
         self._longest = line
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
+        self._asleep = False
         self._some = asyncio.Event()
         self._none = asyncio.Event()
         self._none.set()
@@ -56,6 +57,11 @@ class Events:
         """What an attempt cost: the receipt as its line has it."""
         self.publish("cost_update", receipt)
 
+    def receipt_line(self, line: bytes) -> None:
+        """The same, of a line as it was written: it is only read when it is sent."""
+        if self._link is not None:
+            self._add(("cost_update", line))
+
     def budget_alert(self, alert: Mapping[str, Any]) -> None:
         """A budget has reached one of its marks."""
         self.publish("budget_alert", alert)
@@ -68,7 +74,9 @@ class Events:
         """Any event. Its data has a `timestamp`, in UTC: the Event Stream would write its own local time."""
         if self._link is None:
             return
-        event = event_type, {**data, "timestamp": data.get("timestamp") or self._link.pace.now()}
+        self._add((event_type, {**data, "timestamp": data.get("timestamp") or self._link.pace.now()}))
+
+    def _add(self, event: tuple[str, dict[str, Any] | bytes]) -> None:
         with self._lock:
             self._waiting.append(event)
             self._none.clear()
@@ -78,8 +86,8 @@ class Events:
         self._tell()
 
     def _tell(self) -> None:
-        """The one who sends is in the event loop; only its own thread may touch it."""
-        if self._loop is None:
+        """The one who sends is in the event loop; only its own thread may touch it. Who is not asleep looks by itself."""
+        if self._loop is None or not self._asleep:
             return
         if threading.get_ident() == self._thread:
             self._some.set()
@@ -112,17 +120,22 @@ class Events:
         if self._waiting:
             return True
         self._none.set()
+        self._asleep = True
         try:
-            async with asyncio.timeout(self._unchanged):
-                await self._some.wait()
+            if not self._waiting:  # what comes from here on wakes us
+                async with asyncio.timeout(self._unchanged):
+                    await self._some.wait()
         except TimeoutError:
             return False
+        finally:
+            self._asleep = False
         return True
 
     async def _send(self, link: Link) -> None:
         """The oldest. One that may have arrived is not sent again: a doubled alert is worse than a lost one."""
         with self._lock:
-            event_type, data = event = self._waiting.popleft()
+            event_type, said = event = self._waiting.popleft()
+        data = wire.decode_object(said) if isinstance(said, bytes) else said
         try:
             if len(wire.encode(data)) > LARGEST:
                 self.dropped += 1
@@ -136,7 +149,7 @@ class Events:
         else:
             self.dropped += 1
 
-    def _failed(self, event: tuple[str, dict[str, Any]], *, sent: bool) -> None:
+    def _failed(self, event: tuple[str, dict[str, Any] | bytes], *, sent: bool) -> None:
         with self._lock:
             if sent or len(self._waiting) >= self._longest:
                 self.dropped += 1
