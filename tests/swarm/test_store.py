@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from polyglot_cloud.swarm.directory import Provider
 from polyglot_cloud.swarm.faults import StoreUnusable
 from polyglot_cloud.swarm.services import Service
-from polyglot_cloud.swarm.store import MIGRATIONS, Run, Store, metadata
+from polyglot_cloud.swarm.store import MIGRATIONS, Store, metadata
 from swarm.services_stage import Stage
 
 
@@ -89,13 +89,6 @@ def test_opening_takes_no_lock_from_who_has_the_file_open_already(tmp_path: Path
         till.execute("INSERT INTO booked VALUES (1)")
         with closing(sqlite3.connect(path)) as again:
             assert again.execute("SELECT * FROM booked").fetchall() == [(1,)]
-
-
-def test_budgets_of_runs_are_kept_in_their_order(stage: Stage) -> None:
-    first, second, third = Run("", "b", 5, 1), Run("acme", "b", 6, 2), Run("", "a", 7, 3)
-    for run in (first, second, third, Run("", "b", 8, 4)):
-        stage.store.keep_run(run)
-    assert stage.store.runs() == [Run("", "b", 8, 4), second, third]
 
 
 async def test_changes_run_in_one_thread_that_is_not_the_loops(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -85,15 +85,6 @@ services = Table(
     Column("queue_depth", Integer),
     Column("load", Float),
 )
-runs = Table(
-    "swarm_runs",
-    metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("tenant", String, nullable=False),
-    Column("run", String, nullable=False),
-    Column("budget_nano", Integer, nullable=False),
-    Column("set_at", Integer, nullable=False),
-)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -109,24 +100,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             heartbeat_interval_s INTEGER NOT NULL, ttl_s INTEGER NOT NULL, registered_at INTEGER NOT NULL,
             last_heartbeat_at INTEGER NOT NULL, status TEXT NOT NULL, p95_ms REAL, queue_depth INTEGER, load REAL
         ) STRICT""",
-        """CREATE TABLE swarm_runs (
-            seq INTEGER NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, run TEXT NOT NULL, budget_nano INTEGER NOT NULL,
-            set_at INTEGER NOT NULL, UNIQUE (tenant, run)
-        ) STRICT""",
     ),
 )
 """What leads from version n to n + 1 stands at index n."""
 _VERSION = "version"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A budget that was set for a run. `tenant` is "" where nobody was asked for a key."""
-
-    tenant: str
-    run: str
-    budget_nano: int
-    set_at: int
 
 
 class Store:
@@ -196,12 +173,6 @@ class Store:
         with self._writing() as connection:
             for id_ in ids:
                 connection.execute(delete(services).where(services.c.service_id == id_))
-
-    def runs(self) -> list[Run]:
-        return [Run(**row) for row in self._rows(runs)]
-
-    def keep_run(self, run: Run) -> None:
-        self._keep(runs, ["tenant", "run"], [_members(run)])
 
     def _rows(self, table: Table) -> Iterator[dict[str, Any]]:
         """In the order in which they first came."""
